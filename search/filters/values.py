@@ -1,0 +1,97 @@
+"""Values of filters: from text, and made to fit a field's type without losing anything."""
+
+import math
+from datetime import date, datetime
+from typing import TYPE_CHECKING
+
+from search.errors import FilterTypeError
+from search.filters.ast import FilterValue
+
+if TYPE_CHECKING:
+    from search.types import Field
+
+MAX_INTEGER = 2**63 - 1
+_TRUE = ("true", "yes")
+_FALSE = ("false", "no")
+_EXPECTED = {
+    "string": 'a text such as "red"',
+    "strings": 'a text such as "summer"',
+    "integer": f"a whole number such as 50, between -{MAX_INTEGER} and {MAX_INTEGER}",
+    "float": "a number such as 49.9",
+    "boolean": "true or false",
+    "date": "a date such as 2024-05-31",
+}
+
+
+def value_from_text(text: str, field: "Field") -> FilterValue:
+    """Read `text` as a value of the field's type; FilterTypeError when it is none."""
+    try:
+        match field.type.value:
+            case "integer":
+                return fit_value(int(text), field)
+            case "float":
+                return fit_value(float(text), field)
+            case "boolean" if text.lower() in _TRUE + _FALSE:
+                return text.lower() in _TRUE
+            case "boolean":
+                raise wrong_type(text, field)
+            case _:
+                return fit_value(text, field)
+    except ValueError:
+        raise wrong_type(text, field) from None
+
+
+def fit_value(value: object, field: "Field") -> FilterValue:
+    """The value as the field's type holds it: 3.0 as 3, 3 as 3.0, an ISO text as a date.
+
+    Raises FilterTypeError when that would change what it says.
+    """
+    match field.type.value, value:
+        case "boolean", bool():
+            return value
+        case (("integer" | "float"), bool()):
+            raise wrong_type(value, field)
+        case "string" | "strings", str() if _is_unicode(value):
+            return value
+        case "integer", int() | float() if _is_whole(value):
+            return int(value)
+        case "float", int() | float() if _is_finite(value):
+            return float(value)
+        case "date", datetime():
+            raise wrong_type(value, field)
+        case "date", date():
+            return value
+        case "date", str():
+            return _date(value, field)
+    raise wrong_type(value, field)
+
+
+def wrong_type(value: object, field: "Field") -> FilterTypeError:
+    """The error for a value that does not fit the field."""
+    return FilterTypeError(
+        f"{value!r} does not fit the field '{field.name}' ({field.type.value}).",
+        hint=f"It is compared with {_EXPECTED[field.type.value]}.",
+        details={"field": field.name, "type": field.type.value, "value": repr(value)},
+    )
+
+
+def _is_whole(value: int | float) -> bool:
+    return math.isfinite(value) and value == int(value) and abs(int(value)) <= MAX_INTEGER
+
+
+def _is_finite(value: int | float) -> bool:
+    try:
+        return math.isfinite(float(value))
+    except OverflowError:
+        return False
+
+
+def _is_unicode(text: str) -> bool:
+    return not any("\ud800" <= character <= "\udfff" for character in text)
+
+
+def _date(text: str, field: "Field") -> date:
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        raise wrong_type(text, field) from None

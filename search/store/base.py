@@ -1,0 +1,178 @@
+"""What vitrine asks of a vector store. Nothing here imports pymilvus.
+
+Names: a *collection* is the versioned thing that holds items (`products__v3`); an *alias* is the
+name that people use (`products`). Methods that read accept either; `upsert`, `delete` and `drop`
+want a collection, so that a write never lands beside what its caller looked at.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from search.encoders.base import Embeddings, ModelIdentity
+from search.errors import UnsupportedError
+from search.filters.ast import Filter
+from search.types import Field, Hit, Item
+
+SERVER_SINCE: Mapping[str, str] = {
+    "nullable_fields": "2.5",
+    "several_vector_fields": "2.4",
+    "full_text_search": "2.5",
+    "group_by": "2.4",
+}
+"""The first version of a Milvus server with each capability."""
+
+
+@dataclass(frozen=True, slots=True)
+class Capabilities:
+    """What the connected Milvus can do, by its version (measured: docs/milvus.md)."""
+
+    version: str
+    embedded: bool
+    nullable_fields: bool
+    several_vector_fields: bool
+    full_text_search: bool
+    group_by: bool
+
+    def require(self, capability: str) -> None:
+        """Raise UnsupportedError, naming the version that can, unless `capability` is true."""
+        if getattr(self, capability):
+            return
+        raise UnsupportedError(
+            f"Milvus {self.version} has no {capability.replace('_', ' ')}.",
+            hint=f"It needs Milvus {SERVER_SINCE[capability]} or newer, or an embedded database.",
+            details={"capability": capability, "version": self.version},
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class CollectionSpec:
+    """How to make a collection. `name` is versioned: letters, digits and `_`."""
+
+    name: str
+    model: ModelIdentity
+    fields: tuple[Field, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class CollectionInfo:
+    """A collection as it is in the store."""
+
+    name: str
+    model: ModelIdentity
+    fields: tuple[Field, ...]
+    count: int
+    aliases: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Entity:
+    """An item with its embedding and the two hashes by which a re-run knows what changed.
+
+    `embedding` is `(dim,) float32`, L2-normalised. `image_hash` and `row_hash` are hex digests of
+    the image's bytes and of the row's other columns.
+    """
+
+    item: Item
+    embedding: NDArray[np.float32]
+    image_hash: str
+    row_hash: str
+
+
+@dataclass(frozen=True, slots=True)
+class Hashes:
+    """The two hashes of a stored item."""
+
+    image_hash: str
+    row_hash: str
+
+
+@dataclass(frozen=True, slots=True)
+class SearchRequest:
+    """Everything that one query asks of the store.
+
+    `embedding` is `(dim,) float32`, L2-normalised; `exclude_ids` never appear among the hits.
+    """
+
+    embedding: NDArray[np.float32]
+    limit: int = 10
+    offset: int = 0
+    filter: Filter | None = None
+    exclude_ids: frozenset[str] = field(default_factory=frozenset)
+
+
+class Store(Protocol):
+    """A database of collections. Safe to call from several threads.
+
+    Every method raises StoreUnavailableError when the database cannot be reached in time,
+    CollectionNotFoundError when it has no such collection or alias, and StoreError for an answer
+    that vitrine does not know; no exception of the client library leaves the store.
+    """
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """What this database can do."""
+
+    def create(self, spec: CollectionSpec) -> None:
+        """Make an empty, loaded collection; ConflictError if the name is taken."""
+
+    def drop(self, collection: str) -> None:
+        """Delete a collection and all its items; ConflictError while an alias points to it."""
+
+    def resolve(self, name: str) -> CollectionSpec:
+        """Which collection stands behind a name or alias, its model and fields. Counts nothing."""
+
+    def describe(self, name: str) -> CollectionInfo:
+        """The collection of that name or behind that alias, its items counted."""
+
+    def collections(self) -> list[CollectionInfo]:
+        """All collections that vitrine made, by name."""
+
+    def set_alias(self, alias: str, collection: str) -> None:
+        """Point the alias at the collection, in one step when it pointed elsewhere."""
+
+    def drop_alias(self, alias: str) -> None:
+        """Remove the alias; the collection stays. CollectionNotFoundError if there is none."""
+
+    def upsert(self, collection: str, entities: Sequence[Entity]) -> None:
+        """Write items whole: a stored item of the same id is replaced, none of its values stay.
+
+        Raises:
+            ItemInvalidError: an id, embedding or value that the collection cannot hold (names the
+                item); nothing of the call is written then.
+        """
+
+    def delete(self, collection: str, ids: Sequence[str]) -> int:
+        """Delete items; how many there were."""
+
+    def flush(self, collection: str) -> None:
+        """Make what was written durable and quick to search. Call it after a bulk write."""
+
+    def get(self, name: str, ids: Sequence[str]) -> dict[str, Item]:
+        """The items of those ids that exist, by id."""
+
+    def embeddings(self, name: str, ids: Sequence[str]) -> tuple[list[str], Embeddings]:
+        """The ids that exist, in the order asked, and their embeddings `(n, dim) float32`."""
+
+    def hashes(self, name: str, ids: Sequence[str]) -> Mapping[str, Hashes]:
+        """The hashes of those ids that exist, by id."""
+
+    def scan_ids(self, name: str, filter: Filter | None = None) -> Iterator[str]:
+        """All ids, each once, in no promised order, without holding them all in memory."""
+
+    def count(self, name: str, filter: Filter | None = None) -> int:
+        """How many items there are, or satisfy the filter; what was just written is counted."""
+
+    def search(self, name: str, request: SearchRequest) -> list[Hit]:
+        """The nearest items by cosine similarity, best first, ties by id.
+
+        Raises:
+            UnknownFieldError, FilterTypeError: the filter does not fit the collection.
+            InvalidQueryError: the embedding has another dim, or is not finite.
+        """
+
+    def close(self) -> None:
+        """Let go of the database, its lock included. Closing twice does nothing."""

@@ -1,0 +1,107 @@
+"""A connection to Milvus: embedded or a server, with our timeouts, errors and write lock."""
+
+import logging
+import re
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
+
+from search.errors import StoreUnavailableError
+from search.store import embedded
+from search.store.translation import translated
+
+if TYPE_CHECKING:
+    from pymilvus import MilvusClient
+
+T = TypeVar("T")
+
+CONNECT_SECONDS = 10.0
+"""Longest wait for a server to accept a connection: one that is there does so at once."""
+
+NEVER_MS = 2**31 - 1
+"""What gRPC takes for "never"."""
+
+SLOW_FACTOR = 4
+"""How much longer than one answer the slow calls may take: create, load, flush."""
+
+
+class Connection:
+    """One client of one database. Calls go through `call`, so that none lacks a timeout."""
+
+    def __init__(self, uri: str, *, token: str | None, timeout_s: float) -> None:
+        """Open a path (embedded) or a URL; see `embedded.acquire` and `translated` for errors."""
+        _quieten()
+        self._timeout_s = timeout_s
+        self._closing = threading.Lock()
+        self._database = None if "://" in uri else embedded.acquire(Path(uri))
+        # The address goes into messages: without the user and password that a URL may carry.
+        shown = re.sub(r"//[^/@]*@", "//", uri)
+        self.address = shown if self._database is None else str(self._database.path)
+        url = uri if self._database is None else self._database.url
+        self._client: MilvusClient | None = None
+        try:
+            self._client = self._connect(url, token)
+        except BaseException:
+            self.close()
+            raise
+
+    @property
+    def embedded(self) -> bool:
+        """Whether this is Milvus Lite in this process."""
+        return self._database is not None
+
+    @property
+    def client(self) -> "MilvusClient":
+        """The client, to name a method for `call`; StoreUnavailableError once closed."""
+        if self._client is None:
+            raise StoreUnavailableError(
+                f"The connection to {self.address} is closed.", hint="Open the store again."
+            )
+        return self._client
+
+    def call(
+        self, method: Callable[..., T], *args: object, slow: bool = False, **kwargs: object
+    ) -> T:
+        """Call a method of the client, in bounded time and with errors of ours."""
+        timeout = self._timeout_s * SLOW_FACTOR if slow else self._timeout_s
+        with translated(self.address):
+            return method(*args, timeout=timeout, **kwargs)
+
+    @contextmanager
+    def writing(self) -> Iterator[None]:
+        """Hold this around whatever changes the database: embedded, one thread at a time may."""
+        with self._database.lock if self._database is not None else nullcontext():
+            yield
+
+    def close(self) -> None:
+        """Close the client and give the embedded database back; a second time does nothing."""
+        with self._closing:
+            client, self._client = self._client, None
+            database, self._database = self._database, None
+        if client is not None:
+            client.close()
+        if database is not None:
+            embedded.release(database)
+
+    def _connect(self, url: str, token: str | None) -> "MilvusClient":
+        from pymilvus import MilvusClient
+
+        # pymilvus asks every ten seconds whether the server is there: too often for the embedded
+        # one, which then hangs up and has gRPC complain on stderr. It is in this process anyway.
+        options = {"grpc.keepalive_time_ms": NEVER_MS} if self.embedded else {}
+        timeout = min(self._timeout_s, CONNECT_SECONDS)
+        with translated(self.address):
+            # A connection of its own: shared ones outlive an embedded server, whose port is reused.
+            return MilvusClient(
+                url, token=token or "", timeout=timeout, dedicated=True, grpc_options=options
+            )
+
+
+def _quieten() -> None:
+    """Both libraries log a traceback for every error that they also raise: ours says it better."""
+    import pymilvus  # Sets the level of its logger when it is imported: so import it before.
+
+    for name in (pymilvus.__name__, "milvus_lite"):
+        logging.getLogger(name).setLevel(logging.CRITICAL)

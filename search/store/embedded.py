@@ -1,0 +1,101 @@
+"""Embedded databases (Milvus Lite) that this process has open.
+
+A database is a folder that one process may open at a time. Within the process all stores of one
+path share it: it is opened once and let go when the last of them closes.
+"""
+
+import threading
+from dataclasses import dataclass
+from pathlib import Path
+
+from search.errors import ConfigError, DatabaseLockedError, StoreUnavailableError, VitrineError
+
+
+@dataclass
+class Embedded:
+    """An open database: where it answers, and the lock that every write must hold.
+
+    Milvus Lite loses acknowledged rows when two threads write to it at once, so the lock belongs
+    to the database and not to a store.
+    """
+
+    path: Path
+    url: str
+    lock: threading.RLock
+    users: int = 0
+
+
+_open: dict[Path, Embedded] = {}
+_registry = threading.Lock()
+
+
+def acquire(path: Path) -> Embedded:
+    """Open the database, or share it when this process already has it open.
+
+    Raises:
+        DatabaseLockedError: another process has it open.
+        ConfigError: the path cannot be a database.
+        StoreUnavailableError: it cannot be opened for another reason.
+    """
+    path = path.expanduser().resolve()
+    with _registry:
+        if path not in _open:
+            _open[path] = Embedded(path, _start(path), threading.RLock())
+        _open[path].users += 1
+        return _open[path]
+
+
+def release(database: Embedded) -> None:
+    """Give back what `acquire` returned; the last one out unlocks the folder."""
+    from milvus_lite.server_manager import server_manager_instance
+
+    with _registry:
+        database.users -= 1
+        if database.users == 0:
+            del _open[database.path]
+            # Closing the client leaves the folder locked: only this lets another process in.
+            server_manager_instance.release_server(str(database.path))
+
+
+def _start(path: Path) -> str:
+    try:
+        from milvus_lite.server_manager import server_manager_instance
+    except ImportError as error:
+        raise StoreUnavailableError(
+            "Embedded databases need Milvus Lite, which is not installed.",
+            hint="pip install milvus-lite, or give the URL of a Milvus server.",
+        ) from error
+    if path.is_file():
+        raise ConfigError(
+            f"{path} is a file; an embedded database is a folder.",
+            hint="Choose another path, such as .vitrine/vitrine.db.",
+        )
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ConfigError(f"The folder {path.parent} cannot be made: {error.strerror}.") from error
+    url = server_manager_instance.start_and_get_uri(str(path))
+    if url is None:
+        raise _why_not(path)
+    return str(url)
+
+
+def _why_not(path: Path) -> VitrineError:
+    """Milvus Lite only says that it could not: open the folder directly to learn why."""
+    from milvus_lite.db import MilvusLite
+    from milvus_lite.exceptions import DataDirLockedError
+
+    try:
+        MilvusLite(str(path)).close()
+    except DataDirLockedError:
+        return DatabaseLockedError(
+            f"Another process has the database {path} open.",
+            hint="Close it, or ask the process that has it: run vitrine serve and use its API.",
+            details={"path": str(path)},
+        )
+    except Exception as error:  # Whatever it is, the database does not open, and this is why.
+        return StoreUnavailableError(
+            f"The database {path} cannot be opened: {error}",
+            details={"path": str(path)},
+        )
+    return StoreUnavailableError(f"The database {path} could not be opened.", hint="Try again.")

@@ -1,0 +1,70 @@
+"""Fixtures of the databases that tests run on: Milvus Lite and a real Milvus server.
+
+A continuous-integration run must have the server (CI=true, or VITRINE_TEST_SERVER=required): its
+absence is a failure there, and on a laptop a skip with the reason. VITRINE_TEST_SERVER_URI names a
+server that runs already.
+"""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from search.store import Store, open_store
+from tests.milvus_server import MilvusServer, ServerMissing, packaged_data, unpack
+
+
+@pytest.fixture(scope="session")
+def milvus_uri(
+    tmp_path_factory: pytest.TempPathFactory, pytestconfig: pytest.Config
+) -> Iterator[str]:
+    """The URL of a real Milvus server, started for this run unless one was given."""
+    given = os.environ.get("VITRINE_TEST_SERVER_URI")
+    if given:
+        yield given
+        return
+    try:
+        data = packaged_data()
+    except ServerMissing as missing:
+        if _server_required():
+            pytest.fail(f"The real Milvus server is required here. {missing}")
+        pytest.skip(str(missing))
+    binaries = unpack(data, _cache(pytestconfig, tmp_path_factory) / "milvus-server")
+    server = MilvusServer(tmp_path_factory.mktemp("milvus"), binaries, data)
+    server.start()
+    try:
+        yield server.uri
+    finally:
+        server.stop()
+
+
+@pytest.fixture(scope="session", params=["lite", pytest.param("server", marks=pytest.mark.server)])
+def backend(request: pytest.FixtureRequest) -> str:
+    """Which Milvus the test runs on: every test that uses it runs on both."""
+    return str(request.param)
+
+
+@pytest.fixture(scope="session")
+def store(
+    backend: str, request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Store]:
+    """An open store on the backend, shared by the whole run: use names of your own."""
+    if backend == "server":
+        uri = request.getfixturevalue("milvus_uri")
+    else:
+        uri = str(tmp_path_factory.mktemp("lite") / "shared.db")
+    opened = open_store(uri)
+    yield opened
+    opened.close()
+
+
+def _server_required() -> bool:
+    said = os.environ.get("VITRINE_TEST_SERVER", "")
+    return said == "required" or os.environ.get("CI", "").lower() in ("1", "true")
+
+
+def _cache(config: pytest.Config, fallback: pytest.TempPathFactory) -> Path:
+    """Where the unpacked binary (250 MB) stays between runs."""
+    cache = getattr(config, "cache", None)
+    return Path(cache.mkdir("vitrine")) if cache is not None else fallback.mktemp("binaries")

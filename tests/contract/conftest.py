@@ -1,0 +1,48 @@
+import uuid
+from collections.abc import Iterator
+from contextlib import suppress
+
+import pytest
+
+from search.errors import CollectionNotFoundError
+from search.store import CollectionSpec, Store
+from tests.contract.catalogue import FIELDS, MODEL, fresh_name
+
+
+@pytest.fixture(scope="session")
+def reused(store: Store) -> Iterator[str]:
+    """One collection for many tests: a server takes seconds to make one."""
+    name = fresh_name()
+    store.create(CollectionSpec(name, MODEL, FIELDS))
+    yield name
+    store.drop(name)
+
+
+@pytest.fixture
+def collection(store: Store, reused: str) -> str:
+    """An empty collection with a field of every type."""
+    # Server 2.3.5 may show a deleted row once more while it seals a segment: hence not just once.
+    for _ in range(20):
+        store.delete(reused, list(store.scan_ids(reused)))
+        if store.count(reused) == 0:
+            return reused
+    pytest.fail("The collection does not become empty.")
+
+
+@pytest.fixture
+def second(store: Store) -> Iterator[str]:
+    """An empty collection without fields, dropped after the test unless it did so itself."""
+    name = fresh_name()
+    store.create(CollectionSpec(name, MODEL))
+    yield name
+    with suppress(CollectionNotFoundError):
+        store.drop(name)
+
+
+@pytest.fixture
+def alias(store: Store) -> Iterator[str]:
+    """The name of an alias, which is dropped after the test if it was made."""
+    name = f"alias_{uuid.uuid4().hex[:12]}"
+    yield name
+    with suppress(CollectionNotFoundError):
+        store.drop_alias(name)
