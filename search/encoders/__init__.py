@@ -1,0 +1,33 @@
+"""Encoders: images and texts into one embedding space. Importing this imports no torch."""
+
+from search.encoders.base import Embeddings, Encoder, ModelIdentity, Pixels
+from search.encoders.registry import PRESETS, ModelSource, Preset, resolve_model
+
+__all__ = [
+    "PRESETS",
+    "Embeddings",
+    "Encoder",
+    "ModelIdentity",
+    "ModelSource",
+    "Pixels",
+    "Preset",
+    "load_encoder",
+    "resolve_model",
+]
+
+
+def load_encoder(name: str, *, device: str = "auto", precision: str = "auto") -> Encoder:
+    """Load a model by name (see `resolve_model`): the one encoder for index and query.
+
+    `device` is auto, cpu, cuda, cuda:N or mps; `precision` auto, fp32, fp16 or bf16. Auto means
+    the first of cuda, mps and cpu that is there, fp16 on cuda and fp32 elsewhere.
+
+    Raises:
+        ConfigError: no model, device or precision of that name.
+        ModelUnavailableError: the model's files are missing or broken, or its hub does not
+            answer.
+    """
+    source = resolve_model(name)
+    from search.encoders.open_clip_encoder import OpenClipEncoder
+
+    return OpenClipEncoder.load(source, device=device, precision=precision)

@@ -1,0 +1,166 @@
+"""The encoder over any open_clip model."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from PIL import Image
+
+from search.encoders.base import Embeddings, ModelIdentity, Pixels
+from search.encoders.devices import choose_device, choose_precision
+from search.encoders.identity import fingerprint
+from search.encoders.loading import LoadedModel, load_model
+from search.encoders.pixels import PixelTransform
+from search.encoders.registry import ModelSource
+from search.errors import InvalidInputError, ModelUnavailableError
+
+MAX_BATCH = {"cuda": 512, "mps": 128, "cpu": 16}
+"""Most images or texts that go through the model at once, by device; callers may pass any n."""
+
+
+class OpenClipEncoder:
+    """Images and texts through one open_clip model. See `search.encoders.base.Encoder`.
+
+    Safe to call from several threads: the model is only read, the tokenizer has its own lock.
+    """
+
+    def __init__(
+        self,
+        loaded: LoadedModel,
+        identity: ModelIdentity,
+        *,
+        device: torch.device,
+        dtype: torch.dtype,
+    ) -> None:
+        self._identity = identity
+        self._transform = PixelTransform(loaded.transform)
+        self._tokenizer = loaded.tokenizer
+        self._device, self._dtype = device, dtype
+        self._model = loaded.model.to(device=device, dtype=dtype, memory_format=torch.channels_last)
+        self._max_batch = MAX_BATCH[device.type]
+
+    @classmethod
+    def load(cls, source: ModelSource, *, device: str, precision: str) -> "OpenClipEncoder":
+        """Load a model and put it on a device. Raises what `load_encoder` says."""
+        chosen = choose_device(device)
+        dtype = choose_precision(precision, chosen)
+        loaded = load_model(source)
+        dim = _dim_of(loaded)
+        identity = ModelIdentity(
+            name=source.name,
+            fingerprint=fingerprint(
+                loaded.model,
+                architecture=loaded.architecture,
+                preprocessing=loaded.preprocessing,
+                tokenizer=loaded.tokenizer,
+                dim=dim,
+            ),
+            dim=dim,
+        )
+        return cls(loaded, identity, device=chosen, dtype=dtype)
+
+    @property
+    def identity(self) -> ModelIdentity:
+        """Name, fingerprint and dim of the model."""
+        return self._identity
+
+    @property
+    def dim(self) -> int:
+        """Length of every embedding."""
+        return self._identity.dim
+
+    @property
+    def context_length(self) -> int:
+        """Most tokens of a text that the model reads, its start and end marks included."""
+        return self._tokenizer.context_length
+
+    @property
+    def device(self) -> str:
+        """Where the model runs: cpu, cuda:0, mps..."""
+        return str(self._device)
+
+    @property
+    def precision(self) -> str:
+        """What the model computes in: fp32, fp16 or bf16."""
+        return {torch.float32: "fp32", torch.float16: "fp16"}.get(self._dtype, "bf16")
+
+    @property
+    def image_size(self) -> tuple[int, int]:
+        """Height and width of the pixels that `preprocess` makes."""
+        return self._transform.shape[1], self._transform.shape[2]
+
+    def encode_texts(self, texts: Sequence[str]) -> Embeddings:
+        """Embed texts, in order, as `(n, dim) float32`, L2-normalised.
+
+        A text that exceeds the context is cut and keeps its end mark (see `truncated`).
+        """
+        rows = []
+        for start in range(0, len(texts), self._max_batch):
+            tokens = self._tokenizer(texts[start : start + self._max_batch])
+            with torch.inference_mode():
+                rows.append(self._finish(self._model.encode_text(tokens.to(self._device))))
+        return self._joined(rows)
+
+    def truncated(self, texts: Sequence[str]) -> list[bool]:
+        """Whether each text has more tokens than the context."""
+        return [length > self.context_length for length in self._tokenizer.lengths(texts)]
+
+    def encode_images(self, images: Sequence[Image.Image]) -> Embeddings:
+        """Embed RGB images, in order: `encode_pixels` of `preprocess`, a batch at a time."""
+        return self._joined(
+            [
+                self.encode_pixels(self.preprocess(images[start : start + self._max_batch]))
+                for start in range(0, len(images), self._max_batch)
+            ]
+        )
+
+    def preprocess(self, images: Sequence[Image.Image]) -> Pixels:
+        """Resize and normalise RGB images by the model's own validation transform.
+
+        `(n, 3, height, width) float32`, on the CPU. Several threads may each call it with a part
+        of the images.
+        """
+        pixels = np.empty((len(images), *self._transform.shape), dtype=np.float32)
+        for row, image in zip(pixels, images, strict=True):
+            self._transform.write(image, row)
+        return pixels
+
+    def encode_pixels(self, pixels: Pixels) -> Embeddings:
+        """Embed a batch that `preprocess` made, in order, as `(n, dim) float32`, L2-normalised.
+
+        Raises:
+            InvalidInputError: the batch has another shape than `preprocess` makes.
+        """
+        if pixels.shape[1:] != self._transform.shape:
+            raise InvalidInputError(
+                f"Pixels have shape {pixels.shape}; this model takes (n, "
+                f"{', '.join(map(str, self._transform.shape))}).",
+                hint="Make them with the same encoder's preprocess.",
+            )
+        rows = []
+        for start in range(0, len(pixels), self._max_batch):
+            batch = torch.from_numpy(pixels[start : start + self._max_batch]).to(self._device)
+            batch = batch.to(dtype=self._dtype, memory_format=torch.channels_last)
+            with torch.inference_mode():
+                rows.append(self._finish(self._model.encode_image(batch)))
+        return self._joined(rows)
+
+    def _finish(self, features: torch.Tensor) -> Embeddings:
+        """Normalise in fp32, whatever the model computed in."""
+        unit = torch.nn.functional.normalize(features.float(), dim=-1).cpu().numpy()
+        if not np.isfinite(unit).all():
+            raise ModelUnavailableError(
+                f"Model '{self._identity.name}' gave values that are not numbers in"
+                f" {self.precision} on {self.device}.",
+                hint="Set precision to fp32 or bf16.",
+            )
+        embeddings: Embeddings = unit
+        return embeddings
+
+    def _joined(self, rows: list[Embeddings]) -> Embeddings:
+        return np.concatenate(rows) if rows else np.empty((0, self.dim), dtype=np.float32)
+
+
+def _dim_of(loaded: LoadedModel) -> int:
+    with torch.inference_mode():
+        return int(loaded.model.encode_text(loaded.tokenizer(["a"])).shape[-1])
