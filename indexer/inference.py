@@ -1,0 +1,111 @@
+"""Which type each column has, from what stands in its first rows."""
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from itertools import islice
+
+from indexer.sources import Source, UnreadableRow
+from indexer.values import (
+    fits_json,
+    fits_text,
+    is_code,
+    is_list_text,
+    is_missing,
+    says_nothing,
+)
+from search.errors import CatalogError
+from search.types import FieldType
+
+SAMPLE_ROWS = 10_000
+"""How many rows are looked at; a later one that does not fit is reported as a bad row."""
+
+LONG_TEXT = 512
+"""Characters: a column whose texts are mostly longer is kept, but is no field to filter by."""
+
+_FITTING = 0.98
+"""Share of a column's values that decides its type; the few that do not fit make bad rows."""
+
+_LISTS = 0.5
+"""Share of a text column's values that hold a `|` from which on it is a column of lists."""
+
+_ORDER = (FieldType.BOOLEAN, FieldType.INTEGER, FieldType.FLOAT, FieldType.DATE, FieldType.STRINGS)
+
+
+@dataclass(slots=True)
+class _Column:
+    """What was seen of one column."""
+
+    values: int = 0
+    nothings: int = 0
+    long_texts: int = 0
+    lists: int = 0
+    codes: bool = False
+    fitting: Counter[FieldType] = field(default_factory=Counter)
+
+    def see(self, value: object, *, textual: bool) -> None:
+        self.values += 1
+        if isinstance(value, str) and len(value) > LONG_TEXT:
+            self.long_texts += 1
+        if not (textual and isinstance(value, str)):
+            self.fitting.update(fits_json(value))
+        elif says_nothing(value):
+            self.nothings += 1
+        else:
+            self.fitting.update(fits_text(value))
+            self.lists += is_list_text(value)
+            self.codes = self.codes or is_code(value)
+
+    def type(self, *, textual: bool) -> FieldType | None:
+        """The column's type; None when no field can hold it."""
+        if self.values == 0 or self.long_texts * 2 > self.values:
+            return None
+        said = self.values - self.nothings
+        if textual and said and self.lists >= said * _LISTS:
+            return FieldType.STRINGS
+        for type in _ORDER if said and not self.codes else ():
+            if self.fitting[type] >= said * _FITTING:
+                return type
+        if textual or self.fitting[FieldType.STRING] >= said * _FITTING:
+            return FieldType.STRING
+        return None
+
+
+def infer_types(source: Source) -> Mapping[str, FieldType | None]:
+    """The type of every column, from its first 10,000 rows and what the catalogue declares.
+
+    None stands for a column that no field can hold: nested objects, mixed types, texts mostly
+    longer than 512 characters, nothing at all.
+
+    Raises:
+        CatalogError: there is no row, or none of them can be read.
+    """
+    seen = {column: _Column() for column in source.columns}
+    rows, unreadable = 0, None
+    for row in islice(source.rows(), SAMPLE_ROWS):
+        if isinstance(row, UnreadableRow):
+            unreadable = unreadable or row
+        else:
+            rows += 1
+            for column, value in row.values.items():
+                if column in seen and not is_missing(value):
+                    seen[column].see(value, textual=source.textual)
+    if not rows:
+        raise _no_row(source, unreadable)
+    types: dict[str, FieldType | None] = {}
+    for column, what in seen.items():
+        if column in source.declared:
+            long = what.long_texts * 2 > what.values
+            types[column] = None if long else source.declared[column]
+        else:
+            types[column] = what.type(textual=source.textual)
+    return types
+
+
+def _no_row(source: Source, unreadable: UnreadableRow | None) -> CatalogError:
+    if unreadable is None:
+        return CatalogError(f"{source.path} has no rows.", hint="A catalogue has at least one row.")
+    return CatalogError(
+        f"No row of {source.path} can be read; row {unreadable.number}: {unreadable.reason}",
+        hint=unreadable.hint,
+    )

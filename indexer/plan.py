@@ -1,0 +1,95 @@
+"""Where every column of a catalogue goes: into the item itself, a typed field, or `extra`."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from indexer.columns import Roles
+from search.errors import CatalogError, SchemaMismatchError
+from search.store.schema import RESERVED
+from search.types import Field, FieldType
+
+MAX_FIELDS = 40
+"""Most columns that become fields of a new collection; what is beyond them goes to `extra`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """`fields` maps catalogue columns to fields; any other column without a role is `extra`."""
+
+    roles: Roles
+    fields: Mapping[str, Field]
+    notices: tuple[str, ...] = ()
+
+
+def plan_columns(
+    types: Mapping[str, FieldType | None],
+    roles: Roles,
+    overrides: Mapping[str, FieldType],
+    existing: Sequence[Field] | None,
+) -> Plan:
+    """Decide where each column goes. `types` has every column, in the catalogue's order.
+
+    Of a collection that exists, its fields decide (`existing`), and new columns go to `extra`.
+
+    Raises:
+        CatalogError: an override names a column that is not there or has a role.
+        SchemaMismatchError: an override contradicts the collection.
+    """
+    _check_overrides(types, roles, overrides)
+    chosen = {**types, **overrides}
+    stored = {field.name: field for field in existing or ()}
+    fields: dict[str, Field] = {}
+    left_out: dict[str, list[str]] = {}
+    for column, type in chosen.items():
+        if column in roles.columns:
+            continue
+        if column in stored:
+            _check_stored(stored[column], overrides)
+            fields[column] = stored[column]
+        elif reason := _why_extra(column, type, len(fields), exists=existing is not None):
+            left_out.setdefault(reason, []).append(column)
+        elif type is not None:
+            fields[column] = Field(column, type)
+    notices = tuple(
+        f"Kept, but not to filter by ({reason}): {', '.join(columns)}."
+        for reason, columns in left_out.items()
+    )
+    return Plan(roles, fields, notices)
+
+
+def _why_extra(column: str, type: FieldType | None, taken: int, *, exists: bool) -> str | None:
+    if type is None:
+        return "empty, nested, of mixed types or long texts"
+    if exists:
+        return "the collection has no such field"
+    if column in RESERVED:
+        return "every item has something else of that name"
+    return f"more than {MAX_FIELDS} columns" if taken >= MAX_FIELDS else None
+
+
+def _check_overrides(
+    types: Mapping[str, FieldType | None], roles: Roles, overrides: Mapping[str, FieldType]
+) -> None:
+    for column, type in overrides.items():
+        if column not in types:
+            raise CatalogError(
+                f"The catalogue has no column {column!r}; its columns are: {', '.join(types)}.",
+                hint=f"Correct --type {column}={type}.",
+                details={"columns": list(types)},
+            )
+        if column in roles.columns:
+            raise CatalogError(
+                f"The type of column {column!r} cannot be chosen: it is the item's id, image, "
+                "title or product, always a string.",
+                hint=f"Leave --type {column}={type} out.",
+            )
+
+
+def _check_stored(stored: Field, overrides: Mapping[str, FieldType]) -> None:
+    given = overrides.get(stored.name, stored.type)
+    if given is not stored.type:
+        raise SchemaMismatchError(
+            f"Field {stored.name!r} of the collection is of type {stored.type}, not {given}.",
+            hint="Leave --type out, or index into another collection.",
+            details={"field": stored.name, "stored": stored.type, "given": given},
+        )
