@@ -1,0 +1,78 @@
+"""Options that several commands share, each written once, and the settings they make."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from pydantic import ValidationError
+
+from search.config import Settings
+from search.errors import ConfigError
+
+Db = Annotated[
+    str | None,
+    typer.Option(
+        "--db",
+        help="Path of an embedded database, or a Milvus URL (env: VITRINE_DB; "
+        "default: .vitrine/vitrine.db).",
+        show_default=False,
+    ),
+]
+Collection = Annotated[
+    str | None,
+    typer.Option(
+        "--collection",
+        "-c",
+        help="Collection to use (env: VITRINE_COLLECTION; default: products).",
+        show_default=False,
+    ),
+]
+Model = Annotated[
+    str | None,
+    typer.Option(
+        "--model",
+        "-m",
+        help="Model: mini, an open_clip ARCH/TAG, hf-hub:ORG/NAME or local-dir:PATH. "
+        "(default: the collection's own, else mini)",
+        show_default=False,
+    ),
+]
+Device = Annotated[
+    str | None,
+    typer.Option("--device", help="auto, cpu, cuda, cuda:N or mps. (default: auto)"),
+]
+Limit = Annotated[int, typer.Option("--limit", "-n", help="How many results.")]
+Offset = Annotated[int, typer.Option("--offset", help="How many results to leave out first.")]
+FilterText = Annotated[
+    str | None,
+    typer.Option(
+        "--filter",
+        "-f",
+        help="Only items that satisfy it, such as 'colour=red price<50 tags:summer'.",
+    ),
+]
+Html = Annotated[
+    Path | None,
+    typer.Option("--html", help="Also write the results with their pictures to this file."),
+]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON, alone on stdout.")]
+
+
+def make_settings(**given: object) -> Settings:
+    """Settings from the options that were given, over VITRINE_* variables, over the defaults.
+
+    Raises:
+        ConfigError: a value that cannot be used; names the option's setting and why.
+    """
+    try:
+        return Settings.model_validate(
+            Settings().model_dump() | {name: v for name, v in given.items() if v is not None}
+        )
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = ".".join(str(part) for part in first["loc"])
+        raise ConfigError(
+            f"Setting {name!r} cannot be used: {first['msg']}.",
+            hint=f"Check --{name.replace('_', '-')} and VITRINE_{name.upper()}.",
+            details={"setting": name},
+        ) from error

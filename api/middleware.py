@@ -1,0 +1,158 @@
+"""What surrounds every request: its id, its log line, its size, its headers, its last resort."""
+
+import re
+import time
+import uuid
+from collections.abc import Mapping
+
+import structlog
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.exceptions import HTTPException
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from api.errors import unexpected
+
+ITEMS_PATH = "/v1/items/"
+
+CONTENT_SECURITY_POLICY = "; ".join(
+    (
+        "default-src 'none'",
+        "script-src 'self'",
+        "style-src 'self'",
+        "img-src 'self' blob: data:",
+        "connect-src 'self'",
+        "form-action 'self'",
+        "base-uri 'none'",
+        "frame-ancestors 'none'",
+    )
+)
+DOCS_SECURITY_POLICY = CONTENT_SECURITY_POLICY.replace(
+    "style-src 'self'", "style-src 'self' 'unsafe-inline'"
+)
+"""The documentation's own page styles itself from its script; nothing else may."""
+
+SECURITY_HEADERS: Mapping[str, str] = {
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    "Referrer-Policy": "same-origin",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
+}
+
+_REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
+_log = structlog.stdlib.get_logger("vitrine.access")
+
+
+class RequestContext:
+    """Gives each request an id, a log line and security headers, and answers what nobody caught."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        request_id = _request_id(scope)
+        scope.setdefault("state", {})["request_id"] = request_id
+        status: int | None = None
+
+        async def send_with_headers(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = int(message["status"])
+                _add_headers(MutableHeaders(scope=message), scope["path"], request_id)
+            await send(message)
+
+        started = time.perf_counter()
+        with structlog.contextvars.bound_contextvars(request_id=request_id):
+            try:
+                await self._app(scope, receive, send_with_headers)
+            except Exception:
+                _log.exception("unexpected error", method=scope["method"], path=scope["path"])
+                if status is None:
+                    await unexpected(request_id)(scope, receive, send_with_headers)
+            finally:
+                # The query string is left out: it says what somebody was looking for.
+                _log.info(
+                    "request",
+                    method=scope["method"],
+                    path=scope["path"],
+                    status=status,
+                    took_ms=round((time.perf_counter() - started) * 1000, 1),
+                )
+
+
+class BodyLimit:
+    """Refuses a body that is too large, by what it announces and again while it is read."""
+
+    def __init__(self, app: ASGIApp, *, json_bytes: int, upload_bytes: int) -> None:
+        self._app = app
+        self._json_bytes = json_bytes
+        self._upload_bytes = upload_bytes
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        headers = Headers(scope=scope)
+        is_upload = headers.get("content-type", "").startswith("multipart/")
+        limit = self._upload_bytes if is_upload else self._json_bytes
+        announced = headers.get("content-length", "")
+        read = 0
+
+        async def limited() -> Message:
+            nonlocal read
+            if announced.isdecimal() and int(announced) > limit:
+                raise _too_large(limit, is_upload)
+            message = await receive()
+            read += len(message.get("body", b""))
+            if read > limit:
+                raise _too_large(limit, is_upload)
+            return message
+
+        await self._app(scope, limited, send)
+
+
+class EncodedItemIds:
+    """Leaves the path of an item as it was sent, percent-encoded.
+
+    An id may contain slashes. Decoded first, the item `a/image` and the image of the item `a`
+    would be the same path; as sent, `/v1/items/a%2Fimage` and `/v1/items/a/image` are not.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request."""
+        if scope["type"] == "http" and scope["path"].startswith(ITEMS_PATH):
+            raw = scope.get("raw_path")
+            if raw is not None:
+                # Some servers leave the query in it.
+                scope["path"] = raw.split(b"?")[0].decode("ascii", "replace")
+        await self._app(scope, receive, send)
+
+
+def _request_id(scope: Scope) -> str:
+    given = Headers(scope=scope).get("x-request-id", "")
+    return given if _REQUEST_ID.fullmatch(given) else uuid.uuid4().hex
+
+
+def _add_headers(headers: MutableHeaders, path: str, request_id: str) -> None:
+    headers["X-Request-ID"] = request_id
+    for name, value in SECURITY_HEADERS.items():
+        headers[name] = value
+    headers["Content-Security-Policy"] = (
+        DOCS_SECURITY_POLICY if path == "/docs" else CONTENT_SECURITY_POLICY
+    )
+    if "cache-control" not in headers:
+        headers["Cache-Control"] = "no-store" if path.startswith("/v1/") else "no-cache"
+
+
+def _too_large(limit: int, is_upload: bool) -> HTTPException:
+    cure = "" if is_upload else " Send large images to POST /v1/search/image as an upload."
+    return HTTPException(413, f"The request is larger than {limit:,} bytes.{cure}")

@@ -1,0 +1,35 @@
+"""Whether the process is alive, and whether it can answer."""
+
+from fastapi import APIRouter, Request
+from fastapi.responses import JSONResponse
+
+from api.deps import Slot
+from api.errors import domain_response, request_id_of
+from api.routes.responses import ERRORS
+from api.schemas import HealthOut, ReadyOut
+from api.version import version
+from search.errors import VitrineError
+
+router = APIRouter(tags=["health"])
+
+
+@router.get("/healthz", summary="Is the process alive?")
+async def healthz() -> HealthOut:
+    """Answers as long as the process runs, whatever else is missing."""
+    return HealthOut(version=version())
+
+
+@router.get(
+    "/readyz",
+    summary="Can it answer queries?",
+    response_model=ReadyOut,
+    responses={503: ERRORS[503]},
+)
+def readyz(request: Request, slot: Slot) -> ReadyOut | JSONResponse:
+    """Ready when the model is loaded, Milvus answers and the collection is there."""
+    # The one route that catches: here the reason is the answer, and its status is always 503.
+    try:
+        info = slot.get().info
+    except VitrineError as reason:
+        return domain_response(request_id_of(request), reason, 503)
+    return ReadyOut(collection=info.name, model=info.model.name, items=info.count)

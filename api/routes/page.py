@@ -1,0 +1,32 @@
+"""The page at `/`, its files, and the API's documentation without anything from outside."""
+
+from pathlib import Path
+
+import fastapi_offline
+from fastapi import APIRouter, FastAPI
+from fastapi.responses import FileResponse
+from fastapi.staticfiles import StaticFiles
+
+WEB = Path(__file__).parent.parent / "web"
+DOCS_ASSETS = Path(fastapi_offline.__file__).parent / "static"
+"""Swagger UI's own files, as the package ships them: /docs works without a network."""
+
+router = APIRouter(include_in_schema=False)
+
+
+@router.get("/")
+async def index() -> FileResponse:
+    """The search page."""
+    return FileResponse(WEB / "index.html", media_type="text/html")
+
+
+@router.get("/docs")
+async def docs() -> FileResponse:
+    """The API's documentation."""
+    return FileResponse(WEB / "docs.html", media_type="text/html")
+
+
+def mount_files(app: FastAPI) -> None:
+    """Serve the page's own files and those of the documentation."""
+    app.mount("/web", StaticFiles(directory=WEB), name="web")
+    app.mount("/docs-assets", StaticFiles(directory=DOCS_ASSETS), name="docs-assets")

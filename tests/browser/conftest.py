@@ -1,0 +1,100 @@
+"""A real server on a port of its own, and Debian's Chromium."""
+
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Page, sync_playwright
+
+from tests.sample_collection import build, chosen_rows
+from tests.waiting import wait_until
+
+REQUIRED = os.environ.get("VITRINE_TEST_BROWSER") == "required" or os.environ.get("CI") == "true"
+Rows = list[dict[str, str]]
+
+
+@pytest.fixture(scope="session")
+def chromium() -> str:
+    """Path of the system's Chromium. CI must have it; elsewhere its absence is said."""
+    found = shutil.which("chromium") or shutil.which("chromium-browser")
+    if found is None:
+        message = "Chromium is not installed: apt-get install chromium"
+        if REQUIRED:
+            pytest.fail(message, pytrace=False)
+        pytest.skip(message)
+    return found
+
+
+@pytest.fixture(scope="session")
+def rows() -> Rows:
+    """The rows of the catalogue that the page searches."""
+    return chosen_rows(140)
+
+
+@pytest.fixture(scope="session")
+def url(chromium: str, rows: Rows, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Address of `vitrine serve`, running as a process of its own; stopped by Ctrl-C at the end."""
+    folder = tmp_path_factory.mktemp("browser")
+    settings = build(folder, rows)
+    log = folder / "serve.log"
+    command = [
+        sys.executable,
+        "-c",
+        "import typer; from api.cli.serve import serve; typer.run(serve)",
+    ]
+    options = ["--db", settings.db, "--port", "0", "--log-format", "json"]
+    with log.open("wb") as output:
+        process = subprocess.Popen([*command, *options], stdout=output, stderr=output)
+    try:
+        yield _address(process, log)
+    finally:
+        process.send_signal(signal.SIGINT)
+        code = process.wait(30)
+    text = log.read_text(encoding="utf-8")
+    assert code == 0, text
+    assert "Traceback" not in text and '"exception"' not in text, text
+
+
+@pytest.fixture(scope="session")
+def browser(chromium: str) -> Iterator[Browser]:
+    """One headless browser for all tests."""
+    with sync_playwright() as playwright:
+        # Containers have no user namespaces for the sandbox; the pages are our own.
+        opened = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
+        yield opened
+        opened.close()
+
+
+@pytest.fixture
+def page(browser: Browser, url: str) -> Iterator[Page]:
+    """A page in a context of its own; the test fails on any error that the console has."""
+    with browser.new_context(base_url=url, viewport={"width": 1280, "height": 900}) as context:
+        opened = context.new_page()
+        problems: list[str] = []
+        opened.on("console", lambda m: problems.append(m.text) if m.type == "error" else None)
+        opened.on("pageerror", lambda error: problems.append(str(error)))
+        opened.on("request", lambda r: problems.append(r.url) if _is_foreign(r.url, url) else None)
+        yield opened
+        assert not problems
+
+
+def _is_foreign(requested: str, url: str) -> bool:
+    return not requested.startswith((url, "blob:", "data:"))
+
+
+def _address(process: "subprocess.Popen[bytes]", log: Path) -> str:
+    def listening() -> "re.Match[str] | None":
+        assert process.poll() is None, log.read_text(encoding="utf-8")
+        return re.search(r'"url": "(http://[^"]+)"', log.read_text(encoding="utf-8"))
+
+    wait_until(lambda: listening() is not None, 60)
+    match = listening()
+    assert match
+    wait_until(lambda: '"event": "ready"' in log.read_text(encoding="utf-8"), 90)
+    return match[1]

@@ -1,0 +1,196 @@
+"""Every refusal has one shape, and every error class one status."""
+
+import inspect
+import json
+import logging
+from collections.abc import Iterator
+
+import pytest
+from fastapi import FastAPI
+from fastapi.testclient import TestClient
+
+from api.app import MAX_JSON_BYTES, create_app
+from api.errors import STATUS, status_of
+from api.readiness import EngineSlot
+from api.schemas import SearchBody
+from search import errors
+from search.config import Settings
+from search.engine import SearchEngine
+from tests.error_shape import error_of
+
+CLASSES = [
+    member
+    for _, member in inspect.getmembers(errors, inspect.isclass)
+    if issubclass(member, errors.VitrineError)
+]
+SECRET = "password=hunter2"
+
+
+def never_opens(settings: Settings) -> SearchEngine:
+    raise errors.CollectionNotFoundError(
+        "There is no collection 'products'.",
+        hint="Index a catalogue first.",
+        details={"collection": "products"},
+    )
+
+
+def add_failing_routes(app: FastAPI) -> None:
+    @app.get("/fails/unexpectedly")
+    def unexpectedly() -> None:
+        raise RuntimeError(SECRET)
+
+    @app.get("/fails/{name}")
+    def by_name(name: str) -> None:
+        error: errors.VitrineError = getattr(errors, name)(
+            "It failed.", hint="Mend it.", details={"item": "a"}
+        )
+        raise error
+
+    @app.post("/takes/query")
+    def takes_query(body: SearchBody, limit: int = 1) -> None: ...
+
+
+@pytest.fixture(scope="module")
+def client() -> Iterator[TestClient]:
+    app = create_app(Settings(), slot=EngineSlot(Settings(), opener=never_opens))
+    add_failing_routes(app)
+    with TestClient(app) as client:
+        yield client
+
+
+@pytest.mark.parametrize("error_class", CLASSES, ids=lambda c: c.__name__)
+def test_every_error_class_has_a_status_of_its_own_line(error_class: type) -> None:
+    assert error_class in STATUS
+    assert 400 <= STATUS[error_class] < 600
+
+
+def test_the_table_names_nothing_else() -> None:
+    assert set(STATUS) == set(CLASSES)
+
+
+@pytest.mark.parametrize(
+    ("error_class", "status"),
+    [
+        (errors.EmptyQueryError, 400),
+        (errors.UnknownFieldError, 400),
+        (errors.ImageUnreadableError, 400),
+        (errors.ImageTooLargeError, 413),
+        (errors.ItemNotFoundError, 404),
+        (errors.ModelMismatchError, 409),
+        (errors.UnsupportedError, 501),
+        (errors.StoreError, 502),
+        (errors.DatabaseLockedError, 503),
+        (errors.ModelUnavailableError, 503),
+        (errors.VitrineError, 500),
+    ],
+)
+def test_status_by_class(error_class: type[errors.VitrineError], status: int) -> None:
+    assert STATUS[error_class] == status
+
+
+def test_a_subclass_from_elsewhere_has_its_parents_status() -> None:
+    class Odd(errors.NotFoundError):
+        pass
+
+    assert status_of(Odd("gone")) == 404
+
+
+@pytest.mark.parametrize("error_class", CLASSES, ids=lambda c: c.__name__)
+def test_domain_errors_in_the_one_shape(
+    client: TestClient, error_class: type[errors.VitrineError]
+) -> None:
+    response = client.get(f"/fails/{error_class.__name__}")
+    error = error_of(response, STATUS[error_class])
+    assert error["code"] == error_class.code
+    assert error["message"] == "It failed. Mend it."
+    assert error["details"] == {"item": "a", "hint": "Mend it."}
+    assert ("retry-after" in response.headers) == (response.status_code == 503)
+
+
+def test_unexpected_exceptions_say_nothing_of_themselves(
+    client: TestClient, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level(logging.ERROR):
+        response = client.get("/fails/unexpectedly")
+    error = error_of(response, 500)
+    assert error["code"] == "internal_error"
+    assert SECRET not in response.text and "Traceback" not in response.text
+    assert response.headers["x-content-type-options"] == "nosniff"
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status", "code"),
+    [
+        ("GET", "/nothing/here", 404, "not_found"),
+        ("GET", "/v1/", 404, "not_found"),
+        ("GET", "/web/../../pyproject.toml", 404, "not_found"),
+        ("GET", "/web/%2e%2e/%2e%2e/pyproject.toml", 404, "not_found"),
+        ("DELETE", "/v1/search", 405, "method_not_allowed"),
+        ("POST", "/takes/query?limit=ten", 422, "invalid_request"),
+        ("GET", "/v1/collections", 404, "collection_not_found"),
+        ("GET", "/v1/search?q=red", 404, "collection_not_found"),
+    ],
+)
+def test_refusals_before_a_route(
+    client: TestClient, method: str, path: str, status: int, code: str
+) -> None:
+    assert error_of(client.request(method, path), status)["code"] == code
+
+
+def test_405_keeps_the_allow_header(client: TestClient) -> None:
+    assert "GET" in client.delete("/healthz").headers["allow"]
+
+
+def test_what_was_sent_is_not_repeated_in_a_422(client: TestClient) -> None:
+    error = error_of(client.post("/takes/query", json={"text": 7, "secret": SECRET}), 422)
+    assert SECRET not in json.dumps(error)
+    assert {problem["where"] for problem in error["details"]["problems"]} == {
+        "body.text",
+        "body.secret",
+    }
+
+
+@pytest.mark.parametrize("body", [b"{", b"\xff\xfe", b"[]", b"null", b"1e999999"])
+def test_bodies_that_are_no_query(client: TestClient, body: bytes) -> None:
+    response = client.post(
+        "/takes/query", content=body, headers={"content-type": "application/json"}
+    )
+    assert error_of(response, response.status_code)["code"]
+    assert response.status_code in (400, 422)
+
+
+def test_announced_body_is_refused_unread(client: TestClient) -> None:
+    response = client.post(
+        "/v1/search",
+        content=b"{}",
+        headers={"content-length": str(MAX_JSON_BYTES + 1), "content-type": "application/json"},
+    )
+    assert error_of(response, 413)["code"] == "too_large"
+
+
+def test_body_that_never_ends_is_cut_off(client: TestClient) -> None:
+    sent = 0
+
+    def endless() -> Iterator[bytes]:
+        nonlocal sent
+        for _ in range(64):
+            sent += 1_000_000
+            yield b" " * 1_000_000
+
+    response = client.post(
+        "/v1/search", content=endless(), headers={"content-type": "application/json"}
+    )
+    assert error_of(response, 413)["code"] == "too_large"
+
+
+@pytest.mark.parametrize("given", ["abc-123", "A.b_c-9", "x" * 64])
+def test_a_request_id_is_taken_over(client: TestClient, given: str) -> None:
+    response = client.get("/nothing", headers={"X-Request-ID": given})
+    assert error_of(response, 404)["request_id"] == given
+
+
+@pytest.mark.parametrize("given", ["", "a b", "x" * 65, "a\tb", "<script>", "a;b"])
+def test_an_odd_request_id_is_replaced(client: TestClient, given: str) -> None:
+    response = client.get("/healthz", headers={"X-Request-ID": given})
+    assert response.headers["x-request-id"] != given
+    assert len(response.headers["x-request-id"]) == 32
