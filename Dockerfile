@@ -1,4 +1,4 @@
-# The vitrine service, for CPUs. Docs: docs/deployment.md.
+# The vitrine service. Docs: docs/deployment.md.
 FROM python:3.12-slim AS build
 
 ENV PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1

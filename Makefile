@@ -10,7 +10,11 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 DB ?= .vitrine/demo.db
 PYTEST_ARGS ?=
 
-.PHONY: help demo test check serve bench clean chromium
+# Debian installs what is missing when make runs as root; else it says what to install.
+APT := DEBIAN_FRONTEND=noninteractive apt-get
+AS_ROOT := [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null
+
+.PHONY: help demo test check serve bench clean libraries chromium
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -18,7 +22,7 @@ help: ## List the targets
 demo: $(VENV)/.installed ## Index sample_data/ and show three searches
 	$(BIN)/vitrine demo
 
-test: $(VENV)/.installed-test chromium check ## Static checks, then every test, with coverage
+test: $(VENV)/.installed-test libraries chromium check ## Static checks, then every test, with coverage
 	$(BIN)/python -m pytest --cov --cov-report=term $(PYTEST_ARGS)
 
 check: $(VENV)/.installed-test ## Format, lint and types
@@ -41,9 +45,9 @@ $(BIN)/python:
 	  echo "vitrine needs Python 3.11 or newer; $(PYTHON) is $$($(PYTHON) -V 2>&1)." \
 	       "Name another one: make PYTHON=python3.12 ..." >&2; exit 1; }
 	@$(PYTHON) -c 'import ensurepip' 2>/dev/null || { \
-	  if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
-	    apt-get update -qq && apt-get install -y -qq python3-venv; \
-	  else echo "$(PYTHON) has no venv. On Debian or Ubuntu: sudo apt-get install python3-venv" >&2; exit 1; fi; }
+	  venv=python$$($(PYTHON) -c 'import sys; print("%d.%d" % sys.version_info[:2])')-venv; \
+	  if $(AS_ROOT); then $(APT) update -qq && $(APT) install -y -qq $$venv; \
+	  else echo "$(PYTHON) has no venv. On Debian or Ubuntu: sudo apt-get install $$venv" >&2; exit 1; fi; }
 	$(PYTHON) -m venv $(VENV)
 
 $(VENV)/.installed: pyproject.toml constraints.txt | $(BIN)/python
@@ -56,9 +60,16 @@ $(VENV)/.installed-test: $(VENV)/.installed
 	$(PIP) install -c constraints.txt -e '.[test]'
 	@touch $@
 
+# skia-python, which draws the sample catalogue, needs the system's OpenGL libraries.
+libraries: $(VENV)/.installed-test
+	@$(BIN)/python -c 'import skia' 2>/dev/null || { \
+	  if $(AS_ROOT); then \
+	    $(APT) update -qq && $(APT) install -y -qq --no-install-recommends libegl1 libgl1 libfontconfig1 >/dev/null; \
+	  else echo "skia-python needs: sudo apt-get install libegl1 libgl1 libfontconfig1" >&2; exit 1; fi; }
+
 # The browser test drives the system's Chromium. CI must have it; elsewhere its absence is said.
 chromium:
 	@command -v chromium chromium-browser google-chrome >/dev/null || { \
-	  if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
-	    apt-get update -qq && apt-get install -y -qq --no-install-recommends chromium >/dev/null; \
+	  if $(AS_ROOT); then \
+	    $(APT) update -qq && $(APT) install -y -qq --no-install-recommends chromium >/dev/null; \
 	  else echo "No Chromium: the browser test will be skipped. On Debian: sudo apt-get install chromium" >&2; fi; }

@@ -7,7 +7,7 @@ import anyio.to_thread
 from fastapi import FastAPI
 
 from api.errors import install_error_handlers
-from api.middleware import BodyLimit, EncodedItemIds, RequestContext
+from api.middleware import BodyLimit, EncodedItemIds, KnownHosts, RequestContext
 from api.readiness import EngineSlot
 from api.routes import collections, health, items, page, search
 from api.version import version
@@ -17,8 +17,13 @@ MAX_CONCURRENT = 16
 """Requests that are worked on at once; the others wait. Routes run in threads, never in the
 event loop: encoder, Milvus and Pillow all block."""
 
-MAX_JSON_BYTES = 16_000_000
+MAX_JSON_BYTES = 2_000_000
 """Largest JSON body: it is parsed in the event loop. Larger images are uploaded as files."""
+
+MAX_OTHER_BYTES = 100_000
+"""Largest body that is neither JSON nor an upload: no route wants one."""
+
+LOOPBACK_NAMES = frozenset({"localhost", "127.0.0.1", "[::1]"})
 
 FORM_BYTES = 1_000_000
 """What a multipart request may hold besides the image."""
@@ -30,11 +35,14 @@ Every refusal has the same shape: `{"error": {"code", "message", "details", "req
 """
 
 
-def create_app(settings: Settings, *, slot: EngineSlot | None = None) -> FastAPI:
+def create_app(
+    settings: Settings, *, slot: EngineSlot | None = None, any_host: bool = False
+) -> FastAPI:
     """The application; its engine is opened when it starts and closed when it ends.
 
     `/healthz` answers from the start; `/readyz` and everything under `/v1` say why not as long as
-    the engine is not open.
+    the engine is not open. Requests under a name that is neither loopback, `settings.host` nor in
+    `settings.allowed_hosts` are refused; with `any_host` only where `allowed_hosts` is set.
     """
     app = FastAPI(
         title="vitrine",
@@ -58,9 +66,20 @@ def create_app(settings: Settings, *, slot: EngineSlot | None = None) -> FastAPI
         BodyLimit,
         json_bytes=MAX_JSON_BYTES,
         upload_bytes=settings.max_image_bytes + FORM_BYTES,
+        other_bytes=MAX_OTHER_BYTES,
     )
+    if settings.allowed_hosts or not any_host:
+        app.add_middleware(KnownHosts, names=host_names(settings))
     app.add_middleware(RequestContext)
     return app
+
+
+def host_names(settings: Settings) -> frozenset[str]:
+    """The names under which the service answers, as a `Host` header has them, without a port."""
+    given = [settings.host, *settings.allowed_hosts.split(",")]
+    names = {name.strip().lower() for name in given if name.strip()}
+    bracketed = {f"[{name}]" if ":" in name and name[0] != "[" else name for name in names}
+    return LOOPBACK_NAMES | bracketed
 
 
 @asynccontextmanager

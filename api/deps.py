@@ -68,12 +68,6 @@ def read_filter(given: Mapping[str, JsonValue] | str | None, engine: SearchEngin
     return filter_from_json(dict(given))
 
 
-def get_root_path(request: Request) -> str:
-    """The path under which a proxy serves the application; usually empty."""
-    return str(request.scope.get("root_path", "")).rstrip("/")
-
-
 Engine = Annotated[SearchEngine, Depends(get_engine)]
 Limits = Annotated[ImageLimits, Depends(get_limits)]
 ItemIdFromPath = Annotated[str, Depends(get_item_id)]
-RootPath = Annotated[str, Depends(get_root_path)]

@@ -1,6 +1,11 @@
-"""One error shape for everything that can go wrong: a class decides its status, here alone."""
+"""One error shape for everything that can go wrong: a class decides its status, here alone.
 
-from collections.abc import Mapping
+What the client did wrong is told in full. What is wrong with the service is told in a sentence of
+ours: the error's own words hold paths, addresses and whatever Milvus said, and go into the log.
+"""
+
+import math
+from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 
 import structlog
@@ -9,6 +14,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
+from api.readiness import EngineSlot, NotOpenError
 from api.schemas import ErrorBody, ErrorResponse
 from search import errors
 
@@ -27,7 +33,7 @@ STATUS: Mapping[type[errors.VitrineError], HTTPStatus] = {
     errors.ItemInvalidError: HTTPStatus.BAD_REQUEST,
     errors.CatalogError: HTTPStatus.BAD_REQUEST,
     errors.EvaluationError: HTTPStatus.BAD_REQUEST,
-    errors.ConfigError: HTTPStatus.BAD_REQUEST,
+    errors.ConfigError: HTTPStatus.SERVICE_UNAVAILABLE,
     errors.NotFoundError: HTTPStatus.NOT_FOUND,
     errors.ItemNotFoundError: HTTPStatus.NOT_FOUND,
     errors.CollectionNotFoundError: HTTPStatus.NOT_FOUND,
@@ -43,6 +49,32 @@ STATUS: Mapping[type[errors.VitrineError], HTTPStatus] = {
 }
 """Every class of search/errors.py has a line of its own: a test demands it."""
 
+_AS_LOGGED = "The service's log says more, under this request id."
+
+SENTENCES: Mapping[type[errors.VitrineError], str] = {
+    errors.VitrineError: f"Something went wrong inside the service. {_AS_LOGGED}",
+    errors.ItemInvalidError: f"An item of the collection cannot be used. {_AS_LOGGED}",
+    errors.CatalogError: f"A catalogue cannot be read. {_AS_LOGGED}",
+    errors.EvaluationError: f"An evaluation cannot be read. {_AS_LOGGED}",
+    errors.ConfigError: f"A setting of the service cannot be used. {_AS_LOGGED}",
+    errors.CollectionNotFoundError: "The collection that this service searches is not there. "
+    + _AS_LOGGED,
+    errors.ConflictError: f"What is stored contradicts the request. {_AS_LOGGED}",
+    errors.ModelMismatchError: "The collection was made with another model than the one that "
+    f"this service runs. {_AS_LOGGED}",
+    errors.SchemaMismatchError: "The collection is not one that this service can search. "
+    + _AS_LOGGED,
+    errors.UnsupportedError: f"The database of this service cannot do that. {_AS_LOGGED}",
+    errors.UnavailableError: f"The service is not available now. {_AS_LOGGED}",
+    errors.StoreUnavailableError: "The database cannot be reached, or did not answer in time. "
+    + _AS_LOGGED,
+    errors.DatabaseLockedError: f"Another process has the database open. {_AS_LOGGED}",
+    errors.ModelUnavailableError: f"The model cannot be loaded. {_AS_LOGGED}",
+    errors.StoreError: f"The database answered with an error. {_AS_LOGGED}",
+}
+"""What is sent instead of an error's own message, hint and details. The classes that are not here
+are about the request and go out as they are."""
+
 CODES: Mapping[int, str] = {
     HTTPStatus.BAD_REQUEST: "bad_request",
     HTTPStatus.NOT_FOUND: "not_found",
@@ -53,6 +85,15 @@ CODES: Mapping[int, str] = {
 
 RETRY_AFTER_S = 5
 """What a 503 tells the client to wait."""
+
+MAX_TEXT = 1000
+"""Characters of any one text in a refusal: much of it may be what the client sent."""
+
+MAX_ENTRIES = 200
+"""Entries of any one list in a refusal: the fields of a large collection fit."""
+
+MAX_PROBLEMS = 20
+MAX_PROBLEM_TEXT = 160
 
 _log = structlog.stdlib.get_logger("vitrine.api")
 
@@ -66,7 +107,7 @@ def install_error_handlers(app: FastAPI) -> None:
 
 def status_of(error: errors.VitrineError) -> int:
     """The HTTP status of a domain error."""
-    return STATUS[next(cls for cls in type(error).__mro__ if cls in STATUS)]
+    return STATUS[_listed(error)]
 
 
 def error_response(
@@ -78,8 +119,13 @@ def error_response(
     details: Mapping[str, object] | None = None,
     headers: Mapping[str, str] | None = None,
 ) -> JSONResponse:
-    """The one error shape, as a response."""
-    body = ErrorBody(code=code, message=message, details=dict(details or {}), request_id=request_id)
+    """The one error shape, as a response. Whatever message and details hold, it can be sent."""
+    body = ErrorBody(
+        code=code,
+        message=_text(message),
+        details={_text(key): _sendable(value) for key, value in (details or {}).items()},
+        request_id=request_id,
+    )
     return JSONResponse(
         ErrorResponse(error=body).model_dump(mode="json"), status, headers=dict(headers or {})
     )
@@ -91,16 +137,41 @@ def unexpected(request_id: str) -> JSONResponse:
         request_id,
         HTTPStatus.INTERNAL_SERVER_ERROR,
         "internal_error",
-        "Something went wrong inside the service. Its log says more, under this request id.",
+        SENTENCES[errors.VitrineError],
+    )
+
+
+def unknown_host(request_id: str, host: str) -> JSONResponse:
+    """The refusal of a request that came under a name that is not the service's own."""
+    return error_response(
+        request_id,
+        HTTPStatus.BAD_REQUEST,
+        "unknown_host",
+        f"This service does not go by the name of {host!r}.",
+        details={"hint": "Whoever runs it can allow the name with VITRINE_ALLOWED_HOSTS."},
     )
 
 
 def domain_response(request_id: str, error: errors.VitrineError, status: int) -> JSONResponse:
-    """A domain error in the one shape, its hint included."""
+    """A domain error in the one shape: in its own words, hint included, or in a fixed sentence.
+
+    What a fixed sentence replaces is logged here.
+    """
+    retry = {"Retry-After": str(RETRY_AFTER_S)} if status == 503 else {}
+    sentence = None if isinstance(error, NotOpenError) else SENTENCES.get(_listed(error))
+    if sentence is not None:
+        _log.warning(
+            "refused",
+            code=error.code,
+            error=str(error),
+            details=error.details,
+            # Of a reason that is told again and again there is no more to say.
+            exc_info=error if error.__cause__ else None,
+        )
+        return error_response(request_id, status, error.code, sentence, headers=retry)
     details = dict(error.details)
     if error.hint:
         details["hint"] = error.hint
-    retry = {"Retry-After": str(RETRY_AFTER_S)} if status == 503 else {}
     return error_response(
         request_id, status, error.code, str(error), details=details, headers=retry
     )
@@ -113,11 +184,10 @@ def request_id_of(request: Request) -> str:
 
 async def _domain_error(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, errors.VitrineError)
-    status = status_of(error)
-    if status >= 500:
-        # The cause is for whoever runs the service; the client gets the translated message.
-        _log.warning("request failed", code=error.code, error=str(error), exc_info=error)
-    return domain_response(request_id_of(request), error, status)
+    if isinstance(error, errors.ModelMismatchError):
+        slot: EngineSlot = request.app.state.engine
+        slot.renew()
+    return domain_response(request_id_of(request), error, status_of(error))
 
 
 async def _http_error(request: Request, error: Exception) -> JSONResponse:
@@ -143,9 +213,13 @@ def _http_message(request: Request, error: HTTPException) -> str:
 async def _validation_error(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, RequestValidationError)
     # Only where and why: what was sent is not repeated (it may be an image of megabytes).
+    found = error.errors()
     problems = [
-        {"where": ".".join(str(part) for part in problem["loc"]), "why": problem["msg"]}
-        for problem in error.errors()
+        {
+            "where": _text(".".join(map(str, problem["loc"])), MAX_PROBLEM_TEXT),
+            "why": _text(problem["msg"], MAX_PROBLEM_TEXT),
+        }
+        for problem in found[:MAX_PROBLEMS]
     ]
     first = problems[0]
     return error_response(
@@ -153,5 +227,33 @@ async def _validation_error(request: Request, error: Exception) -> JSONResponse:
         HTTPStatus.UNPROCESSABLE_ENTITY,
         "invalid_request",
         f"The request does not fit: {first['where']}: {first['why']}.",
-        details={"problems": problems},
+        details={"problems": problems, "count": len(found)},
     )
+
+
+def _listed(error: errors.VitrineError) -> type[errors.VitrineError]:
+    """The class of `STATUS` that the error is of."""
+    return next(cls for cls in type(error).__mro__ if cls in STATUS)
+
+
+def _sendable(value: object) -> object:
+    """The value as JSON can hold it, its texts and lists cut to a size that fits a refusal."""
+    match value:
+        case None | bool() | int():
+            return value
+        case float():
+            return value if math.isfinite(value) else str(value)
+        case Mapping():
+            entries = list(value.items())[:MAX_ENTRIES]
+            return {_text(str(key)): _sendable(each) for key, each in entries}
+        case str():
+            return _text(value)
+        case Sequence():
+            return [_sendable(each) for each in value[:MAX_ENTRIES]]
+    return _text(str(value))
+
+
+def _text(text: str, most: int = MAX_TEXT) -> str:
+    """The text, shortened, and without the halves of surrogate pairs, which UTF-8 cannot say."""
+    cut = text if len(text) <= most else text[: most - 1] + "…"
+    return cut.encode("utf-8", "replace").decode("utf-8")

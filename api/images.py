@@ -11,7 +11,7 @@ import structlog
 from PIL import Image
 
 from search.errors import ImageError, NotFoundError
-from search.images import ImageLimits, load_image
+from search.images import DECODING, ImageLimits, load_image
 from search.types import Item
 
 MIN_SIZE = 16
@@ -61,7 +61,9 @@ def render_jpeg(file: ImageFile, size: int, limits: ImageLimits) -> bytes:
             stays in the log.
     """
     try:
-        image = load_image(file.path, limits)
+        with DECODING:
+            image = load_image(file.path, limits)
+            image.thumbnail((size, size), Image.Resampling.LANCZOS)
     except ImageError as error:
         _log.warning("image is unreadable", item=file.item_id, reason=str(error))
         raise NotFoundError(
@@ -69,9 +71,10 @@ def render_jpeg(file: ImageFile, size: int, limits: ImageLimits) -> bytes:
             hint="Mend it, or index the catalogue again.",
             details={"id": file.item_id},
         ) from None
-    image.thumbnail((size, size), Image.Resampling.LANCZOS)
+    # Comments and the like would be written into the new file.
+    image.info.clear()
     out = io.BytesIO()
-    image.save(out, "JPEG", quality=JPEG_QUALITY, optimize=True, exif=b"", icc_profile=None)
+    image.save(out, "JPEG", quality=JPEG_QUALITY, optimize=True)
     return out.getvalue()
 
 

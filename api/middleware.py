@@ -10,7 +10,7 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from api.errors import unexpected
+from api.errors import unexpected, unknown_host
 
 ITEMS_PATH = "/v1/items/"
 
@@ -41,6 +41,7 @@ SECURITY_HEADERS: Mapping[str, str] = {
 }
 
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
+_PORT = re.compile(r":\d*$")
 _log = structlog.stdlib.get_logger("vitrine.access")
 
 
@@ -85,13 +86,39 @@ class RequestContext:
                 )
 
 
+class KnownHosts:
+    """Refuses requests whose `Host` is none of the service's own names.
+
+    A page of a stranger can give its own name the address 127.0.0.1 and then read what a service
+    on this machine answers; but the browser sends that name along.
+    """
+
+    def __init__(self, app: ASGIApp, *, names: frozenset[str]) -> None:
+        self._app = app
+        self._names = names
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request."""
+        if scope["type"] == "http":
+            given = Headers(scope=scope).get("host", "")
+            if _PORT.sub("", given.lower()) not in self._names:
+                await unknown_host(scope["state"]["request_id"], given)(scope, receive, send)
+                return
+        await self._app(scope, receive, send)
+
+
 class BodyLimit:
     """Refuses a body that is too large, by what it announces and again while it is read."""
 
-    def __init__(self, app: ASGIApp, *, json_bytes: int, upload_bytes: int) -> None:
+    def __init__(
+        self, app: ASGIApp, *, json_bytes: int, upload_bytes: int, other_bytes: int
+    ) -> None:
         self._app = app
-        self._json_bytes = json_bytes
-        self._upload_bytes = upload_bytes
+        self._limits = {
+            "application/json": json_bytes,
+            "multipart/form-data": upload_bytes,
+        }
+        self._other_bytes = other_bytes
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
@@ -99,8 +126,9 @@ class BodyLimit:
             await self._app(scope, receive, send)
             return
         headers = Headers(scope=scope)
-        is_upload = headers.get("content-type", "").startswith("multipart/")
-        limit = self._upload_bytes if is_upload else self._json_bytes
+        content_type = headers.get("content-type", "").partition(";")[0].strip().lower()
+        is_upload = content_type == "multipart/form-data"
+        limit = self._limits.get(content_type, self._other_bytes)
         announced = headers.get("content-length", "")
         read = 0
 

@@ -13,7 +13,8 @@ import structlog
 
 from search.config import Settings
 from search.engine import SearchEngine, open_engine
-from search.errors import UnavailableError, VitrineError
+from search.errors import ModelMismatchError, UnavailableError, VitrineError
+from search.store.base import CollectionInfo
 from search.types import Query, TextPart
 
 RETRY_AFTER_S = 5.0
@@ -22,9 +23,15 @@ RETRY_AFTER_S = 5.0
 CLOSE_WAIT_S = 10.0
 """How long closing waits for an attempt that is under way."""
 
+STARTING = "The service is still starting."
+
 WARM_UP = Query((TextPart("a picture"),), limit=1)
 
 _log = structlog.stdlib.get_logger("vitrine.engine")
+
+
+class NotOpenError(UnavailableError):
+    """The service itself says that its engine is not open (yet, or any more)."""
 
 
 class EngineSlot:
@@ -43,7 +50,7 @@ class EngineSlot:
         self._lock = threading.Lock()
         self._engine: SearchEngine | None = None
         self._reason: VitrineError = _starting()
-        self._failed_at = float("-inf")
+        self._attempt_ended = float("-inf")
         self._attempt: threading.Thread | None = None
         self._closed = False
 
@@ -52,8 +59,7 @@ class EngineSlot:
         with self._lock:
             if self._closed or self._engine or self._attempt:
                 return
-            self._attempt = threading.Thread(target=self._open, name="open-engine", daemon=True)
-            self._attempt.start()
+            self._begin()
 
     def get(self) -> SearchEngine:
         """The engine; else raises the reason why there is none, and tries again when it is old."""
@@ -61,22 +67,51 @@ class EngineSlot:
             if self._engine:
                 return self._engine
             reason = self._reason
-            is_old = time.monotonic() - self._failed_at >= self._retry_after_s
-        if is_old:
+        if self._may_try_again():
             self.start()
         # A copy: one exception raised again and again would gather every request's traceback.
         raise copy.copy(reason)
+
+    def check(self) -> CollectionInfo:
+        """The collection, once the engine is open and has the model that it was made with.
+
+        Raises:
+            VitrineError: the reason why there is no engine, or why it could not answer now.
+        """
+        try:
+            return self.get().check()
+        except ModelMismatchError:
+            self.renew()
+            raise
+
+    def renew(self) -> None:
+        """Open the engine anew, beside the open one: the collection was made with another model.
+
+        The open one stays (items can be looked at, searches are refused) until the new one is
+        there. Not more often than failed attempts are repeated.
+        """
+        with self._lock:
+            if self._closed or not self._engine or self._attempt or not self._may_try_again():
+                return
+            self._begin()
 
     def close(self) -> None:
         """Close the engine; an attempt that is under way closes its own when it ends."""
         with self._lock:
             self._closed = True
             attempt, engine, self._engine = self._attempt, self._engine, None
-            self._reason = UnavailableError("The service is stopping.")
+            self._reason = NotOpenError("The service is stopping.")
         if attempt:
             attempt.join(CLOSE_WAIT_S)
         if engine:
             engine.close()
+
+    def _begin(self) -> None:
+        self._attempt = threading.Thread(target=self._open, name="open-engine", daemon=True)
+        self._attempt.start()
+
+    def _may_try_again(self) -> bool:
+        return time.monotonic() - self._attempt_ended >= self._retry_after_s
 
     def _open(self) -> None:
         engine: SearchEngine | None = None
@@ -87,20 +122,23 @@ class EngineSlot:
             reason = error
             _log.warning("not ready", code=error.code, reason=str(error))
         except Exception:
-            reason = UnavailableError(
+            reason = NotOpenError(
                 "The search engine could not be opened.", hint="The service's log says why."
             )
             _log.exception("not ready")
         with self._lock:
             self._attempt = None
-            is_unwanted = self._closed
-            if not is_unwanted:
-                self._engine, self._reason = engine, reason
-                self._failed_at = time.monotonic()
-        if engine and is_unwanted:
-            engine.close()
-        elif engine:
+            unwanted = engine
+            if engine and not self._closed:
+                unwanted, self._engine = self._engine, engine
+            if not self._closed:
+                self._reason = reason
+                self._attempt_ended = time.monotonic()
+            is_ready = engine is not None and unwanted is not engine
+        if is_ready:
             _log.info("ready", collection=self._settings.collection)
+        if unwanted:
+            unwanted.close()
 
     def _open_warm(self) -> SearchEngine:
         """An engine that has answered a query: only the first one takes seconds."""
@@ -114,4 +152,4 @@ class EngineSlot:
 
 
 def _starting() -> UnavailableError:
-    return UnavailableError("The service is still starting.", hint="Try again in a moment.")
+    return NotOpenError(STARTING, hint="Try again in a moment.")

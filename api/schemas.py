@@ -5,7 +5,8 @@ import binascii
 from typing import Annotated, Any, Literal
 from urllib.parse import quote
 
-from pydantic import BaseModel, ConfigDict, Field, JsonValue
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, model_validator
+from pydantic_core import PydanticCustomError
 
 from search.errors import EmptyQueryError, ImageUnreadableError, InvalidQueryError
 from search.store.base import CollectionInfo
@@ -28,11 +29,15 @@ THUMBNAIL_SIZE = 400
 
 MAX_PARTS = 16
 
+MAX_VALUES = 10_000
+"""Keys, list entries and plain values that the JSON of one request may hold in all."""
+
 Limit = Annotated[int, Field(ge=1, le=MAX_LIMIT, description="How many hits to return.")]
 Offset = Annotated[int, Field(ge=0, le=MAX_LIMIT, description="How many hits to leave out first.")]
 Text = Annotated[str, Field(max_length=20_000, description="What to look for, in words.")]
+FilterString = Annotated[str, Field(max_length=10_000)]
 Base64Image = Annotated[str, Field(description="An image file, base64-encoded.")]
-ItemId = Annotated[str, Field(description="Id of an item of the collection.")]
+ItemId = Annotated[str, Field(max_length=10_000, description="Id of an item of the collection.")]
 
 
 class PartBody(BaseModel):
@@ -81,11 +86,21 @@ class SearchBody(BaseModel):
     image: Base64Image | None = None
     item: ItemId | None = None
     parts: list[PartBody] | None = Field(None, max_length=MAX_PARTS)
-    filter: dict[str, JsonValue] | str | None = Field(
+    filter: dict[str, JsonValue] | FilterString | None = Field(
         None, description="The JSON form, or the short text form: `colour=red price<50`."
     )
     limit: Limit = 10
     offset: Offset = 0
+
+    @model_validator(mode="before")
+    @classmethod
+    def _not_too_much(cls, body: object) -> object:
+        # Before anything else: each value that does not fit would become a problem to report.
+        if count_values(body, MAX_VALUES) > MAX_VALUES:
+            raise PydanticCustomError(
+                "too_many_values", "more than {most} values in all", {"most": MAX_VALUES}
+            )
+        return body
 
     def query_parts(self) -> tuple[QueryPart, ...]:
         """The parts as the engine wants them.
@@ -122,6 +137,22 @@ def decoded(image: str) -> bytes:
         ) from error
 
 
+def count_values(body: object, most: int) -> int:
+    """How many keys, entries and values parsed JSON has in all; it stops once past `most`."""
+    count, waiting = 0, [body]
+    while waiting and count <= most:
+        value = waiting.pop()
+        if isinstance(value, dict):
+            count += len(value)
+            waiting.extend(value.values() if len(value) <= most else ())
+        elif isinstance(value, list):
+            count += len(value)
+            waiting.extend(value if len(value) <= most else ())
+        else:
+            count += 1
+    return count
+
+
 class ItemOut(BaseModel):
     """An item of the catalogue."""
 
@@ -133,9 +164,9 @@ class ItemOut(BaseModel):
     thumbnail_url: str = Field(description="A small JPEG of the item's image.")
 
     @classmethod
-    def of(cls, item: Item, root_path: str = "") -> "ItemOut":
+    def of(cls, item: Item) -> "ItemOut":
         """The item as it goes out: everything but where its image file lies."""
-        return cls(**_item_values(item, root_path))
+        return cls(**_item_values(item))
 
 
 class HitOut(ItemOut):
@@ -144,9 +175,9 @@ class HitOut(ItemOut):
     score: float = Field(description="Cosine similarity, -1 to 1, higher is better.")
 
     @classmethod
-    def of_hit(cls, hit: Hit, root_path: str = "") -> "HitOut":
+    def of_hit(cls, hit: Hit) -> "HitOut":
         """The hit as it goes out."""
-        return cls(score=hit.score, **_item_values(hit.item, root_path))
+        return cls(score=hit.score, **_item_values(hit.item))
 
 
 class PageOut(BaseModel):
@@ -161,10 +192,10 @@ class PageOut(BaseModel):
     took_ms: dict[str, float] = Field(description="Milliseconds by stage, and in total.")
 
     @classmethod
-    def of(cls, page: Page, root_path: str = "") -> "PageOut":
+    def of(cls, page: Page) -> "PageOut":
         """The page as it goes out."""
         return cls(
-            hits=[HitOut.of_hit(hit, root_path) for hit in page.hits],
+            hits=[HitOut.of_hit(hit) for hit in page.hits],
             limit=page.limit,
             offset=page.offset,
             collection=page.collection,
@@ -268,17 +299,17 @@ class ErrorResponse(BaseModel):
     error: ErrorBody
 
 
-def thumbnail_url(id: str, root_path: str = "") -> str:
+def thumbnail_url(id: str) -> str:
     """The address of an item's small picture; the id is one percent-encoded segment."""
-    return f"{root_path}/v1/items/{quote(id, safe='')}/image?size={THUMBNAIL_SIZE}"
+    return f"/v1/items/{quote(id, safe='')}/image?size={THUMBNAIL_SIZE}"
 
 
-def _item_values(item: Item, root_path: str) -> dict[str, Any]:
+def _item_values(item: Item) -> dict[str, Any]:
     return {
         "id": item.id,
         "title": item.title,
         "product_id": item.product_id,
         "fields": dict(item.fields),
         "extra": dict(item.extra),
-        "thumbnail_url": thumbnail_url(item.id, root_path),
+        "thumbnail_url": thumbnail_url(item.id),
     }

@@ -28,9 +28,7 @@ class Job:
             self.folder = _new_folder(job_dir, alias)
         with _writing(self.folder):
             _write_json(self.folder / "manifest.json", manifest)
-            self._errors: TextIOWrapper = (self.folder / "errors.jsonl").open(
-                "w", encoding="utf-8", buffering=1
-            )
+            self._errors = _open(self.folder / "errors.jsonl")
 
     def record(self, failure: Failure) -> None:
         """Write a failure down at once, so that a run that is killed keeps what it knew."""
@@ -57,10 +55,15 @@ def _new_folder(job_dir: Path, alias: str) -> Path:
     raise FileExistsError(f"{stamp}-{alias}")
 
 
+def _open(path: Path) -> TextIOWrapper:
+    # The names of files may hold bytes that are no text; in JSON their escapes stand for the same.
+    return path.open("w", encoding="utf-8", errors="backslashreplace", buffering=1)
+
+
 def _write_json(path: Path, content: Mapping[str, object]) -> None:
     # Whole or not at all: a run that is killed here leaves no half of a file.
     draft = path.with_name(path.name + ".part")
-    with draft.open("w", encoding="utf-8") as stream:
+    with _open(draft) as stream:
         json.dump(content, stream, ensure_ascii=False, indent=2, default=str)
         stream.write("\n")
         stream.flush()

@@ -24,7 +24,7 @@ from indexer.rows import Row
 from indexer.tally import Count, Tally
 from indexer.writing import Writer
 from search.encoders.base import Encoder
-from search.errors import ItemInvalidError, VitrineError
+from search.errors import VitrineError
 from search.store.base import Hashes, Store
 
 _BATCHES_AHEAD = 2
@@ -87,18 +87,8 @@ class Pipeline:
             found = [row for row in chunk if isinstance(row, Row)]
             if not self.stored_before or not found:
                 return [(row, None) if isinstance(row, Row) else row for row in chunk]
-            known = self._look_up([row.item.id for row in found])
+            known = self.store.hashes(self.collection, [row.item.id for row in found])
             return [(row, known.get(row.item.id)) if isinstance(row, Row) else row for row in chunk]
-
-    def _look_up(self, ids: list[str]) -> dict[str, Hashes]:
-        try:
-            return dict(self.store.hashes(self.collection, ids))
-        except ItemInvalidError:
-            # An id that the store cannot hold is not in it: the upsert will refuse it by name.
-            if len(ids) == 1:
-                return {}
-            middle = len(ids) // 2
-            return self._look_up(ids[:middle]) | self._look_up(ids[middle:])
 
     def _outcomes(
         self, chunks: Iterator[list[_Step]], workers: ThreadPoolExecutor

@@ -2,9 +2,10 @@
 
 import re
 from collections.abc import Sequence
+from contextlib import suppress
 
 from search.encoders.base import ModelIdentity
-from search.errors import CollectionNotFoundError
+from search.errors import CollectionNotFoundError, ConflictError
 from search.store.base import CollectionInfo, CollectionSpec, Store
 from search.types import Field
 
@@ -31,15 +32,18 @@ def first_version(
     killed between the two steps leave behind, are dropped.
     """
     pattern = re.compile(rf"{re.escape(alias)}__v([0-9]+)")
-    versions = {
-        int(match[1]): info
-        for info in store.collections()
-        if (match := pattern.fullmatch(info.name))
-    }
+    # By name only: one that this version cannot read has its number all the same.
+    versions = {int(match[1]): name for name in store.names() if (match := pattern.fullmatch(name))}
     name = f"{alias}__v{max(versions, default=0) + 1}"
     store.create(CollectionSpec(name, model, tuple(fields)))
     store.set_alias(alias, name)
-    for info in versions.values():
-        if info.count == 0 and not set(info.aliases) - {alias}:
-            store.drop(info.name)
+    for version in versions.values():
+        with suppress(ConflictError, CollectionNotFoundError):  # Not one of ours to drop.
+            _drop_if_unused(store, version)
     return store.describe(name)
+
+
+def _drop_if_unused(store: Store, name: str) -> None:
+    info = store.describe(name)
+    if info.count == 0 and not info.aliases:
+        store.drop(name)

@@ -3,17 +3,26 @@
 import hashlib
 import json
 import os
-from collections.abc import Iterator, Mapping
+import reprlib
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date
+from decimal import Decimal
 from pathlib import Path
 
 from indexer.plan import Plan
 from indexer.report import Failure
 from indexer.sources import RawRow, Source, UnreadableRow
-from indexer.values import UnfitValueError, convert, is_missing, json_value
+from indexer.values import (
+    LEVELS,
+    UnfitValueError,
+    convert,
+    is_missing,
+    json_value,
+    written_out,
+)
 from search.errors import VitrineError
-from search.types import Field, FieldValue, Item
+from search.types import Field, FieldType, FieldValue, Item
 
 _HASH_BYTES = 16
 _SHOWN = 60
@@ -92,7 +101,7 @@ def _read_row(raw: RawRow, base: Path, plan: Plan) -> Row:
             field = plan.fields[column]
             fields[field.name] = _typed(column, field, value)
         else:
-            extra[column] = json_value(value)
+            extra[column] = _kept(column, value)
     item = Item(
         id=id,
         image=_image(_word(raw, roles.image), base, roles.image),
@@ -109,9 +118,10 @@ def _word(raw: RawRow, column: str | None) -> str | None:
     value = raw.values.get(column) if column is not None else None
     if is_missing(value) or column is None:
         return None
-    if isinstance(value, bool) or not isinstance(value, str | int):
+    text = written_out(value) if isinstance(value, str | int | float | Decimal) else None
+    if text is None or isinstance(value, bool):
         raise _wrong_type(column, value, "string")
-    return str(value).strip()
+    return text.strip()
 
 
 def _typed(column: str, field: Field, value: object) -> FieldValue:
@@ -121,16 +131,35 @@ def _typed(column: str, field: Field, value: object) -> FieldValue:
         raise _wrong_type(column, value, field.type) from None
 
 
+def _kept(column: str, value: object) -> object:
+    try:
+        return json_value(value)
+    except UnfitValueError:
+        raise _Refused(
+            "wrong_type",
+            f"Column {column!r} is nested deeper than {LEVELS} levels.",
+            "Flatten the value, or leave it out.",
+        ) from None
+
+
 def _wrong_type(column: str, value: object, expected: str) -> _Refused:
-    shown = repr(value)
-    shown = shown if len(shown) <= _SHOWN else f"{shown[:_SHOWN]}..."
+    shown = _shorter(value)
     article = "an" if expected[0] in "aeiou" else "a"
     noun = "a list of strings" if expected == "strings" else f"{article} {expected}"
+    cure = "Correct the value in the catalogue"
+    if expected != FieldType.STRING and written_out(value) is not None:
+        cure += f", or index into a new collection with --type {column}=string"
     return _Refused(
-        "wrong_type",
-        f"Column {column!r} has {shown}, which is not {noun}.",
-        f"Correct the value, or index into a new collection with --type {column}=string.",
+        "wrong_type", f"Column {column!r} has {shown}, which is not {noun}.", f"{cure}."
     )
+
+
+def _shorter(value: object) -> str:
+    """The value as a message shows it; of what is nested, the outer levels."""
+    short = reprlib.Repr()
+    short.maxstring = short.maxlong = short.maxother = 2 * _SHOWN
+    shown = short.repr(value)
+    return shown if len(shown) <= _SHOWN else f"{shown[:_SHOWN]}..."
 
 
 def _image(value: str | None, base: Path, column: str) -> str:
@@ -184,9 +213,12 @@ def _iso(value: object) -> str:
 
 
 def _failure(raw: RawRow, plan: Plan, refused: _Refused) -> Failure:
-    def shown(column: str, values: Mapping[str, object] = raw.values) -> str | None:
-        value = values.get(column)
-        return None if is_missing(value) else _printable(str(value).strip())
+    def shown(column: str) -> str | None:
+        value = raw.values.get(column)
+        if is_missing(value):
+            return None
+        text = written_out(value)
+        return _printable(text.strip() if text is not None else _shorter(value))
 
     return Failure(
         raw.number,
@@ -199,4 +231,5 @@ def _failure(raw: RawRow, plan: Plan, refused: _Refused) -> Failure:
 
 
 def _printable(text: str) -> str:
+    """Text that a terminal takes: the name of an image in a folder may be none."""
     return text.encode("utf-8", "backslashreplace").decode("utf-8")

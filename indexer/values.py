@@ -25,6 +25,9 @@ _BOOLEANS = {"true": True, "yes": True, "false": False, "no": False, "1": True, 
 _NOTHING = frozenset({"n/a", "na", "nan", "null", "none", "-"})
 _LARGEST = 2**63 - 1
 
+LEVELS = 64
+"""Deepest nesting of a value that is kept; what reads or writes JSON deeper may give up."""
+
 _NO_TYPE: TypeSet = frozenset()
 _TEXT: TypeSet = frozenset({FieldType.STRING})
 
@@ -108,8 +111,38 @@ def convert(value: object, type: FieldType) -> FieldValue:
     return converted
 
 
-def json_value(value: object) -> object:
-    """The value as JSON can hold it: dates as ISO text, bytes as base64, what is no number null."""
+def written_out(value: object) -> str | None:
+    """A text, number, boolean or date as text; None for anything else.
+
+    Whole numbers are written without a fraction, whatever holds them: tables keep a column of
+    whole numbers with gaps as floats.
+    """
+    match value:
+        case str():
+            return value
+        case bool():
+            return str(value).lower()
+        case float() if value.is_integer():
+            return str(int(value))
+        case float() if not math.isfinite(value):
+            return None
+        case int() | float():
+            return str(value)
+        case Decimal():
+            return f"{value:f}"
+        case date() | time():
+            return value.isoformat()
+    return None
+
+
+def json_value(value: object, levels: int = LEVELS) -> object:
+    """The value as JSON can hold it: dates as ISO text, bytes as base64, what is no number null.
+
+    Raises:
+        UnfitValueError: it is nested deeper than `levels`.
+    """
+    if levels < 0:
+        raise UnfitValueError
     match value:
         case int() if abs(value) > _LARGEST:
             return str(value)
@@ -124,16 +157,10 @@ def json_value(value: object) -> object:
         case Decimal():
             return str(value)
         case Mapping():
-            return {str(key): json_value(member) for key, member in value.items()}
+            return {str(key): json_value(member, levels - 1) for key, member in value.items()}
         case list() | tuple():
-            return [json_value(member) for member in value]
+            return [json_value(member, levels - 1) for member in value]
     return str(value)
-
-
-def _as_string(value: object) -> str | None:
-    if isinstance(value, datetime):
-        return value.isoformat()
-    return value if isinstance(value, str) else None
 
 
 def _as_integer(value: object) -> int | None:
@@ -198,7 +225,7 @@ def _json_strings(text: str) -> list[str] | None:
 
 
 _READERS: Mapping[FieldType, Callable[[object], FieldValue]] = {
-    FieldType.STRING: _as_string,
+    FieldType.STRING: written_out,
     FieldType.INTEGER: _as_integer,
     FieldType.FLOAT: _as_float,
     FieldType.BOOLEAN: _as_boolean,

@@ -15,7 +15,9 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix="VITRINE_", frozen=True, extra="forbid")
 
     db: str = Field(
-        ".vitrine/vitrine.db", description="Path of an embedded database, or a Milvus URL."
+        ".vitrine/vitrine.db",
+        min_length=1,
+        description="Path of an embedded database, or a Milvus URL.",
     )
     db_token: SecretStr | None = Field(
         None, description="Token of the Milvus server or Zilliz Cloud."
@@ -42,5 +44,8 @@ class Settings(BaseSettings):
     )
 
     host: str = Field("127.0.0.1", description="Address that the service listens on.")
+    allowed_hosts: str = Field(
+        "", description="Further names, comma-separated, that requests may come under."
+    )
     port: int = Field(8000, ge=0, le=65535, description="Port that the service listens on.")
     log_level: str = Field("INFO", description="DEBUG, INFO, WARNING or ERROR.")

@@ -13,8 +13,8 @@ from search.config import Settings
 from search.encoders import load_encoder
 from search.encoders.base import Embeddings, Encoder
 from search.errors import InvalidQueryError, ItemNotFoundError, ModelMismatchError
-from search.images import ImageLimits, load_image
-from search.store import open_store
+from search.images import DECODING, ImageLimits, load_image
+from search.store import open_store_of
 from search.store.base import CollectionInfo, CollectionSpec, SearchRequest, Store
 from search.types import (
     Field,
@@ -54,6 +54,16 @@ class SearchEngine:
     def info(self) -> CollectionInfo:
         """The collection as it is now: name, model, fields, count."""
         return self._store.describe(self._name)
+
+    def check(self) -> CollectionInfo:
+        """`info`, after making sure that the collection can be searched with the engine's model.
+
+        Raises:
+            ModelMismatchError: it was made anew with another one since the engine was opened.
+        """
+        found = self.info
+        check_model(found, self._encoder)
+        return found
 
     @property
     def fields(self) -> tuple[Field, ...]:
@@ -144,7 +154,8 @@ class SearchEngine:
             case TextPart(text=text):
                 return self._encoder.encode_texts([text])
             case ImagePart(image=image):
-                return self._encoder.encode_images([load_image(image, self._limits)])
+                with DECODING:
+                    return self._encoder.encode_images([load_image(image, self._limits)])
             case ItemPart(id=id):
                 ids, embeddings = self._store.embeddings(collection, [id])
                 if not ids:
@@ -170,8 +181,7 @@ def open_engine(settings: Settings) -> SearchEngine:
         CollectionNotFoundError, ModelMismatchError, ModelUnavailableError, StoreUnavailableError,
         DatabaseLockedError.
     """
-    token = settings.db_token.get_secret_value() if settings.db_token else None
-    store = open_store(settings.db, token=token, timeout_s=settings.db_timeout_s)
+    store = open_store_of(settings, create=False)
     try:
         name = settings.model or store.resolve(settings.collection).model.name
         encoder = load_encoder(name, device=settings.device, precision=settings.precision)

@@ -19,7 +19,7 @@ from dataclasses import asdict, dataclass
 from itertools import islice
 from typing import Protocol
 
-from search.errors import EvaluationError, VitrineError
+from search.errors import EvaluationError, InvalidInputError, NotFoundError
 from search.evaluation_files import EvalQuery, Qrels, load_qrels, load_queries
 from search.types import Page, Query
 
@@ -201,7 +201,8 @@ def _check_items(
 def _rank(searcher: Searcher, query: EvalQuery, depth: int) -> list[str]:
     try:
         page = searcher.search(query.to_query(limit=depth))
-    except VitrineError as error:
+    # What is wrong with the query itself. An outage is not, and leaves as what it is.
+    except (InvalidInputError, NotFoundError) as error:
         raise EvaluationError(
             f"Query '{query.id}' failed: {error.message}",
             hint=error.hint,

@@ -7,6 +7,7 @@ never by its name. Sizes are checked from the header, before a pixel is decoded.
 
 import io
 import stat
+import threading
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -30,6 +31,12 @@ from search.errors import ImageTooLargeError, ImageUnreadableError
 
 DEFAULT_MAX_BYTES = 50_000_000
 DEFAULT_MAX_PIXELS = 100_000_000
+
+DECODING = threading.BoundedSemaphore(2)
+"""Held from decoding an image until it is let go, wherever many people may ask for that at once.
+
+At the default limit one image takes 300 MB decoded, so that a few dozen at once would end the
+process. Two keep one disk and one core busy; encoding is not sped up by more either."""
 
 _WHITE = (255, 255, 255)
 _EXIF_ORIENTATION = 0x0112
@@ -242,7 +249,7 @@ def _to_rgb(image: Image.Image) -> Image.Image:
         opaque = Image.new("RGB", rgba.size, _WHITE)
         opaque.paste(rgba, mask=rgba.getchannel("A"))
         return opaque
-    return image.convert("RGB") if image.mode != "RGB" else image.copy()
+    return image if image.mode == "RGB" else image.convert("RGB")
 
 
 def _deep_grey_to_rgb(image: Image.Image) -> Image.Image:

@@ -95,17 +95,23 @@ class Query:
         blank = any(isinstance(part, TextPart) and not part.text.strip() for part in self.parts)
         if not self.parts or blank:
             raise EmptyQueryError("The query is empty.", hint="Give a text, an image or an item.")
-        if self.limit < 1 or self.offset < 0 or self.limit + self.offset > MAX_LIMIT:
-            raise InvalidQueryError(
-                f"limit {self.limit} with offset {self.offset} is out of range.",
-                hint=f"limit is at least 1, offset at least 0, their sum at most {MAX_LIMIT}.",
-                details={"limit": self.limit, "offset": self.offset},
-            )
+        check_range(self.limit, self.offset)
         if any(not -100 <= part.weight <= 100 or part.weight == 0 for part in self.parts):
             raise InvalidQueryError(
                 "A query part has a weight of zero or out of range.",
                 hint="Weights lie between -100 and 100 and are not zero.",
             )
+
+
+def check_range(limit: int, offset: int) -> None:
+    """InvalidQueryError unless Milvus can serve that slice of a ranking."""
+    if limit >= 1 and offset >= 0 and limit + offset <= MAX_LIMIT:
+        return
+    raise InvalidQueryError(
+        f"limit {limit} with offset {offset} is out of range.",
+        hint=f"limit is at least 1, offset at least 0, their sum at most {MAX_LIMIT}.",
+        details={"limit": limit, "offset": offset},
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +132,7 @@ class Page:
     """A slice of the ranking, best first; items of equal score are ordered by id.
 
     `warnings` says what was done to the query that the caller may not expect (a text cut at the
-    model's context, say). `took_ms` is milliseconds by stage: encode, store, total.
+    model's context, say). `took_ms` is milliseconds by stage: resolve, encode, store, total.
     """
 
     hits: tuple[Hit, ...]

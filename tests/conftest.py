@@ -32,8 +32,8 @@ def milvus_uri(
         pytest.skip(str(missing))
     binaries = unpack(data, _cache(pytestconfig, tmp_path_factory) / "milvus-server")
     server = MilvusServer(tmp_path_factory.mktemp("milvus"), binaries, data)
-    server.start()
     try:
+        server.start()
         yield server.uri
     finally:
         server.stop()

@@ -1,5 +1,7 @@
 """`vitrine collections`."""
 
+from contextlib import closing
+
 from rich.table import Table
 
 from api.cli import options
@@ -9,15 +11,11 @@ from search.store.base import CollectionInfo
 
 def collections(db: options.Db = None, json: options.Json = False) -> None:
     """List the collections of a database: items, model, fields and the aliases that lead there."""
-    from search.store import open_store
+    from search.store import open_store_of
 
     settings = options.make_settings(db=db)
-    token = settings.db_token.get_secret_value() if settings.db_token else None
-    store = open_store(settings.db, token=token, timeout_s=settings.db_timeout_s)
-    try:
+    with closing(open_store_of(settings, create=False)) as store:
         found = store.collections()
-    finally:
-        store.close()
     if json:
         print_json({"collections": [_object(info) for info in found]})
     elif not found:

@@ -15,8 +15,9 @@ FAILED = 1
 USAGE = 2
 DONE_WITH_QUARANTINED = 3
 
-stdout = Console(soft_wrap=False)
-stderr = Console(stderr=True)
+# Titles and queries are other people's words: brackets and colons in them are no markup.
+stdout = Console(markup=False, emoji=False, highlight=False)
+stderr = Console(stderr=True, markup=False, emoji=False, highlight=False)
 
 
 def print_json(value: object) -> None:
@@ -26,12 +27,12 @@ def print_json(value: object) -> None:
 
 def note(message: str) -> None:
     """Say something beside the result, on stderr."""
-    stderr.print(Text(message), style="dim")
+    stderr.print(Text(message), style="dim", soft_wrap=True)
 
 
 def warn(message: str) -> None:
     """Say something that the reader should act on, on stderr."""
-    stderr.print(Text.assemble(("Warning: ", "yellow"), message))
+    stderr.print(Text.assemble(("Warning: ", "yellow"), message), soft_wrap=True)
 
 
 def run(command: Callable[[], object], *, as_json: bool) -> NoReturn:
@@ -52,5 +53,5 @@ def run(command: Callable[[], object], *, as_json: bool) -> NoReturn:
 
 
 def error_object(error: VitrineError) -> dict[str, object]:
-    """The error in the shape that the HTTP service uses too."""
+    """The error as the HTTP service says it, less the id of a request."""
     return {"error": {"code": error.code, "message": str(error), "details": error.details}}

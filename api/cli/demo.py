@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from api.cli import options
-from api.cli.console import note, print_json, stdout
+from api.cli.console import DONE_WITH_QUARANTINED, note, print_json, stdout
 from api.cli.results import page_object, show_page
 from search.errors import CatalogError
 from search.types import ImagePart, Page, Query, TextPart
@@ -34,24 +34,17 @@ def demo(
 
     Run again, it embeds nothing and answers from the same database.
     """
-    catalog = data / "catalog.csv"
-    if not catalog.is_file():
-        raise CatalogError(
-            f"There is no sample catalogue at {catalog}.",
-            hint="Run from a checkout of vitrine, or name the folder with --data.",
-        )
     settings = options.make_settings(db=db, collection=collection, model=model)
+    catalog, photo = data / "catalog.csv", _first_picture(data / "queries.jsonl")
     from api.cli.contact_sheet import write_contact_sheet
-    from api.cli.index import run_index, show_report
+    from api.cli.index import report_object, run_index, show_report
     from indexer import ColumnNames
     from search.engine import open_engine
+    from search.filters import parse_filter
 
     report = run_index(catalog, settings, ColumnNames(), {})
     with open_engine(settings) as engine:
-        from search.filters import parse_filter
-
         cheap = parse_filter(FILTER, engine.fields)
-        photo = sorted((data / "queries").iterdir())[0]
         dress = TextPart("red floral dress")
         asked = [
             ("'red floral dress'", Query((dress,), limit=LIMIT)),
@@ -61,12 +54,29 @@ def demo(
         answers = [(heading, engine.search(query)) for heading, query in asked]
     write_contact_sheet(html, answers, settings)
     if json:
-        print_json({"answers": [{"query": heading, **page_object(p)} for heading, p in answers]})
-        return
-    show_report(report)
-    _show_answers(answers)
-    note(f"With pictures: {html}")
-    note(f"Go on: vitrine search 'navy striped shirt' --db {db}, or vitrine serve --db {db}")
+        said = [{"query": heading, **page_object(page)} for heading, page in answers]
+        print_json({"index": report_object(report), "answers": said})
+    else:
+        show_report(report)
+        _show_answers(answers)
+        note(f"With pictures: {html}")
+        note(f"Go on: vitrine search 'navy striped shirt' --db {db}, or vitrine serve --db {db}")
+    if report.failed:
+        raise typer.Exit(DONE_WITH_QUARANTINED)
+
+
+def _first_picture(queries: Path) -> Path:
+    """The picture of the sample's first image query."""
+    from search.evaluation_files import load_queries
+
+    if queries.is_file():
+        for query in load_queries(queries):
+            if isinstance(query.part, ImagePart) and isinstance(query.part.image, Path):
+                return query.part.image
+    raise CatalogError(
+        f"There is no sample catalogue with image queries in {queries.parent}.",
+        hint="Run from a checkout of vitrine, or name the folder with --data.",
+    )
 
 
 def _show_answers(answers: list[tuple[str, Page]]) -> None:

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
 from api.cli import options
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
     from search.evaluation import Evaluation, Metrics
 
 HEADINGS = {
-    "queries": "queries",
+    "queries": "n",
     "recall_1": "R@1",
     "recall_5": "R@5",
     "recall_10": "R@10",
@@ -79,8 +80,8 @@ def evaluate(
 
 
 def _table(result: "Evaluation") -> Table:
-    table = Table(header_style="bold")
-    table.add_column("queries of")
+    table = Table(header_style="bold", box=SIMPLE_HEAD, pad_edge=False)
+    table.add_column("queries")
     for heading in HEADINGS.values():
         table.add_column(heading, justify="right")
     table.add_row("all", *_cells(result.overall), end_section=True)

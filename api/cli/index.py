@@ -123,11 +123,10 @@ def run_index(
     """Open the store, load the model that the collection wants, and index, showing progress."""
     from indexer import IndexOptions, check_catalog, index_catalog
     from search.encoders import load_encoder
-    from search.store import open_store
+    from search.store import open_store_of
 
     check_catalog(catalog, columns)
-    token = settings.db_token.get_secret_value() if settings.db_token else None
-    with closing(open_store(settings.db, token=token, timeout_s=settings.db_timeout_s)) as store:
+    with closing(open_store_of(settings, create=True)) as store:
         name = settings.model or model_of(store, settings.collection) or "mini"
         encoder = load_encoder(name, device=settings.device, precision=settings.precision)
         with shown_progress() as on_progress:
@@ -144,7 +143,7 @@ def run_index(
 def model_of(store: "Store", collection: str) -> str | None:
     """The name of the model that the collection was made with; None if there is no collection."""
     try:
-        return store.describe(collection).model.name
+        return store.resolve(collection).model.name
     except CollectionNotFoundError:
         return None
 

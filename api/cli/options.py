@@ -1,5 +1,7 @@
 """Options that several commands share, each written once, and the settings they make."""
 
+import difflib
+import os
 from pathlib import Path
 from typing import Annotated
 
@@ -62,8 +64,9 @@ def make_settings(**given: object) -> Settings:
     """Settings from the options that were given, over VITRINE_* variables, over the defaults.
 
     Raises:
-        ConfigError: a value that cannot be used; names the option's setting and why.
+        ConfigError: a value that cannot be used, or a VITRINE_* variable that sets nothing.
     """
+    _refuse_unknown_variables()
     try:
         return Settings.model_validate(
             Settings().model_dump() | {name: v for name, v in given.items() if v is not None}
@@ -73,6 +76,20 @@ def make_settings(**given: object) -> Settings:
         name = ".".join(str(part) for part in first["loc"])
         raise ConfigError(
             f"Setting {name!r} cannot be used: {first['msg']}.",
-            hint=f"Check --{name.replace('_', '-')} and VITRINE_{name.upper()}.",
+            hint=f"Check VITRINE_{name.upper()} and the option that stands for it.",
             details={"setting": name},
         ) from error
+
+
+def _refuse_unknown_variables() -> None:
+    """A misspelt variable would leave its default in force without a word."""
+    known = {f"VITRINE_{name.upper()}" for name in Settings.model_fields}
+    for name in sorted(os.environ):
+        ours = name.startswith("VITRINE_") and not name.startswith("VITRINE_TEST_")
+        if ours and name not in known:
+            near = difflib.get_close_matches(name, known, n=1)
+            raise ConfigError(
+                f"The environment variable {name} sets nothing.",
+                hint=f"Did you mean {near[0]}?" if near else "docs/configuration.md lists them.",
+                details={"variable": name},
+            )

@@ -66,7 +66,7 @@ def run_server(settings: Settings, *, insecure: bool = False, log_format: str = 
     _check_logging(settings.log_level, log_format)
     listener = listen(settings.host, settings.port)
     try:
-        _serve_on(listener, settings, log_format)
+        _serve_on(listener, settings, log_format, any_host=insecure)
     finally:
         listener.close()
 
@@ -113,7 +113,9 @@ def listen(host: str, port: int) -> socket.socket:
     return listener
 
 
-def _serve_on(listener: socket.socket, settings: Settings, log_format: str) -> None:
+def _serve_on(
+    listener: socket.socket, settings: Settings, log_format: str, *, any_host: bool
+) -> None:
     import structlog
     import uvicorn
 
@@ -122,7 +124,7 @@ def _serve_on(listener: socket.socket, settings: Settings, log_format: str) -> N
 
     configure_logging(settings.log_level, log_format)
     config = uvicorn.Config(
-        create_app(settings),
+        create_app(settings, any_host=any_host),
         log_config=None,
         access_log=False,
         server_header=False,

@@ -26,10 +26,10 @@ async def healthz() -> HealthOut:
     responses={503: ERRORS[503]},
 )
 def readyz(request: Request, slot: Slot) -> ReadyOut | JSONResponse:
-    """Ready when the model is loaded, Milvus answers and the collection is there."""
+    """Ready when Milvus answers, and the collection is there and of the model that is loaded."""
     # The one route that catches: here the reason is the answer, and its status is always 503.
     try:
-        info = slot.get().info
+        info = slot.check()
     except VitrineError as reason:
         return domain_response(request_id_of(request), reason, 503)
     return ReadyOut(collection=info.name, model=info.model.name, items=info.count)

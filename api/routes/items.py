@@ -5,7 +5,7 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import Response
 
-from api.deps import Engine, ItemIdFromPath, Limits, RootPath, read_filter
+from api.deps import Engine, ItemIdFromPath, Limits, read_filter
 from api.images import DEFAULT_SIZE, MAX_SIZE, MIN_SIZE, image_file, render_jpeg
 from api.routes.responses import ERRORS
 from api.routes.search import FilterText
@@ -24,7 +24,6 @@ MAX_AGE_S = 3600
 def similar(
     id: ItemIdFromPath,
     engine: Engine,
-    root_path: RootPath,
     filter: FilterText = None,
     limit: Limit = 10,
     offset: Offset = 0,
@@ -33,7 +32,7 @@ def similar(
     query = EngineQuery(
         (ItemPart(id),), filter=read_filter(filter, engine), limit=limit, offset=offset
     )
-    return PageOut.of(engine.search(query), root_path)
+    return PageOut.of(engine.search(query))
 
 
 @router.get(
@@ -64,9 +63,9 @@ def image(
 
 
 @router.get("/{id:path}", summary="One item")
-def item(id: ItemIdFromPath, engine: Engine, root_path: RootPath) -> ItemOut:
+def item(id: ItemIdFromPath, engine: Engine) -> ItemOut:
     """Everything that the catalogue says of an item."""
-    return ItemOut.of(engine.item(id), root_path)
+    return ItemOut.of(engine.item(id))
 
 
 def _has(if_none_match: str, etag: str) -> bool:

@@ -4,7 +4,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, File, Form, Query, UploadFile
 
-from api.deps import Engine, Limits, RootPath, read_filter
+from api.deps import Engine, Limits, read_filter
 from api.routes.responses import ERRORS
 from api.schemas import Limit, Offset, PageOut, SearchBody, Text
 from search.engine import SearchEngine
@@ -27,18 +27,15 @@ FilterText = Annotated[
 
 
 @router.post("/search", summary="Search by text, image, item, or weighted parts")
-def search(body: SearchBody, engine: Engine, root_path: RootPath) -> PageOut:
+def search(body: SearchBody, engine: Engine) -> PageOut:
     """Rank the collection against the query."""
     parts = body.query_parts()
-    return _page(
-        engine, parts, read_filter(body.filter, engine), body.limit, body.offset, root_path
-    )
+    return _page(engine, parts, read_filter(body.filter, engine), body.limit, body.offset)
 
 
 @router.get("/search", summary="Search by text")
 def search_text(
     engine: Engine,
-    root_path: RootPath,
     q: Annotated[
         str,
         Query(description="What to look for.", examples=["red floral dress"], max_length=20_000),
@@ -48,14 +45,13 @@ def search_text(
     offset: Offset = 0,
 ) -> PageOut:
     """Rank the collection against a text."""
-    return _page(engine, (TextPart(q),), read_filter(filter, engine), limit, offset, root_path)
+    return _page(engine, (TextPart(q),), read_filter(filter, engine), limit, offset)
 
 
 @router.post("/search/image", summary="Search by an uploaded image, and a text if you like")
 def search_image(
     engine: Engine,
     limits: Limits,
-    root_path: RootPath,
     file: Annotated[UploadFile, File(description="An image file.")],
     text: Annotated[Text | None, Form()] = None,
     filter: Annotated[
@@ -68,7 +64,7 @@ def search_image(
     parts: list[QueryPart] = [ImagePart(_read_upload(file, limits))]
     if text and text.strip():
         parts.append(TextPart(text))
-    return _page(engine, tuple(parts), read_filter(filter, engine), limit, offset, root_path)
+    return _page(engine, tuple(parts), read_filter(filter, engine), limit, offset)
 
 
 def _page(
@@ -77,10 +73,9 @@ def _page(
     filter: Filter | None,
     limit: int,
     offset: int,
-    root_path: str,
 ) -> PageOut:
     query = EngineQuery(parts, filter=filter, limit=limit, offset=offset)
-    return PageOut.of(engine.search(query), root_path)
+    return PageOut.of(engine.search(query))
 
 
 def _read_upload(file: UploadFile, limits: ImageLimits) -> bytes:

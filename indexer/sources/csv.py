@@ -47,7 +47,10 @@ class CsvSource:
         self.columns = self._names(header[1])
 
     def rows(self) -> Iterator[RawRow | UnreadableRow]:
-        """The rows below the header; rows without any value are passed over but counted."""
+        """The rows below the header, values without outer blanks.
+
+        Rows without any value are passed over but counted.
+        """
         records = self._records()
         next(records)
         try:
@@ -59,7 +62,8 @@ class CsvSource:
                         number, "encoding", "The row is not valid UTF-8.", "Save it as UTF-8."
                     )
                 else:
-                    yield RawRow(number, dict(zip(self.columns, record, strict=True)))
+                    values = (value.strip() for value in record)
+                    yield RawRow(number, dict(zip(self.columns, values, strict=True)))
         except (OSError, UnicodeError) as error:
             raise unreadable_catalog(self.path, error) from error
 

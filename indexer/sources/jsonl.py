@@ -1,6 +1,7 @@
 """JSONL files: one JSON object a line."""
 
 import json
+import re
 from collections.abc import Iterator, Mapping
 from itertools import islice
 from pathlib import Path
@@ -18,6 +19,9 @@ JSONL_SUFFIXES = (".jsonl", ".ndjson")
 
 _HEADER_ROWS = 10_000
 """How many rows are looked at for the columns; one that appears later is kept as well."""
+
+_HALF_ESCAPE = re.compile(rb"\\u[dD][89a-fA-F]")
+"""Escapes like `\\ud83d`: two of them are one character, and one alone is no text."""
 
 _HINT = "Write one JSON object a line, in UTF-8."
 
@@ -60,9 +64,14 @@ class JsonlSource:
 def _read(number: int, line: bytes) -> RawRow | UnreadableRow:
     try:
         values = json.loads(line.decode("utf-8"))
-    except UnicodeDecodeError:
+        if _HALF_ESCAPE.search(line):
+            json.dumps(values, ensure_ascii=False).encode("utf-8")
+    except UnicodeError:
         return UnreadableRow(
-            number, "encoding", "The line is not valid UTF-8.", "Save it as UTF-8."
+            number,
+            "encoding",
+            "The line holds bytes or escapes that are no text in UTF-8.",
+            "Save it as UTF-8, and write \\u escapes of surrogates in pairs.",
         )
     except (ValueError, RecursionError) as error:
         return UnreadableRow(number, "broken_row", f"The line is not JSON: {error}.", _HINT)

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from indexer.sources.base import RawRow, empty_catalog, unreadable_catalog
+from indexer.sources.base import RawRow, UnreadableRow, empty_catalog, unreadable_catalog
 from search.errors import CatalogError
 from search.types import FieldType
 
@@ -31,11 +31,11 @@ class ParquetSource:
             with pq.ParquetFile(path) as file:
                 self._rows = int(file.metadata.num_rows)
                 schema = file.schema_arrow
-        except (pa.ArrowException, OSError) as error:
+                self.columns = tuple(schema.names)
+        except (pa.ArrowException, OSError, ValueError, OverflowError) as error:
             raise unreadable_catalog(path, error) from error
         if not self._rows:
             raise empty_catalog(path)
-        self.columns = tuple(schema.names)
         if len(set(self.columns)) < len(self.columns):
             raise CatalogError(
                 f"{path} has several columns of one name.",
@@ -45,7 +45,7 @@ class ParquetSource:
             field.name: _field_type(field.type) for field in schema
         }
 
-    def rows(self) -> Iterator[RawRow]:
+    def rows(self) -> Iterator[RawRow | UnreadableRow]:
         """The rows in order, as Python values."""
         import pyarrow as pa
         import pyarrow.parquet as pq
@@ -54,15 +54,42 @@ class ParquetSource:
         try:
             with pq.ParquetFile(self.path) as file:
                 for batch in file.iter_batches(batch_size=_BATCH_ROWS):
-                    for values in batch.to_pylist():
-                        number += 1
-                        yield RawRow(number, values)
-        except (pa.ArrowException, OSError) as error:
+                    yield from _read_batch(number, batch)
+                    number += batch.num_rows
+        except (pa.ArrowException, OSError, ValueError, OverflowError) as error:
             raise unreadable_catalog(self.path, error) from error
 
     def estimate(self) -> int:
         """How many rows there are, exactly."""
         return self._rows
+
+
+def _read_batch(before: int, batch: "pa.RecordBatch") -> Iterator[RawRow | UnreadableRow]:
+    """The rows of a batch, `before` of them being in front of it in the file."""
+    try:
+        rows = batch.to_pylist()
+    except (ValueError, OverflowError):
+        # Parquet checks neither texts nor dates when they are written: only the rows that hold a
+        # broken one are lost.
+        for place in range(batch.num_rows):
+            yield _read_row(before + place + 1, batch.slice(place, 1))
+        return
+    for number, values in enumerate(rows, start=before + 1):
+        yield RawRow(number, values)
+
+
+def _read_row(number: int, row: "pa.RecordBatch") -> RawRow | UnreadableRow:
+    values: dict[str, object] = {}
+    for column, content in zip(row.schema.names, row.columns, strict=True):
+        try:
+            [values[column]] = content.to_pylist()
+        except UnicodeDecodeError:
+            reason = f"Column {column!r} is not valid UTF-8."
+            return UnreadableRow(number, "encoding", reason, "Write its texts as UTF-8.")
+        except (ValueError, OverflowError) as error:
+            reason = f"Column {column!r} cannot be read: {error}."
+            return UnreadableRow(number, "broken_row", reason, "Correct or empty the value.")
+    return RawRow(number, values)
 
 
 def _field_type(kind: "pa.DataType") -> FieldType | None:

@@ -87,7 +87,10 @@ def _needs_hub(source: ModelSource) -> bool:
     """A folder needs none, and then none is asked, unless its text tower is one of the hub's."""
     if source.path is None:
         return True
-    return "hf_model_name" in (source.path / CONFIG_FILE).read_text(encoding="utf-8")
+    try:
+        return "hf_model_name" in (source.path / CONFIG_FILE).read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise _unavailable(source, error, None) from error
 
 
 def _check_known(source: ModelSource) -> None:

@@ -8,7 +8,8 @@
 `colour=red,blue` is "one of". `:` is "contains" on lists of texts, "equals" elsewhere, and takes
 ranges of numbers and dates, ends included: `price:10..50`, `price:10..`, `added_on:..2024-05-31`.
 Fields and values with white space, brackets, commas or quotes stand in double quotes, where `\\`
-makes the next character an ordinary one.
+makes the next character an ordinary one. So do values that begin with a sign (`colour="=red"`),
+since `colour==red` is far more often a slip.
 """
 
 import re
@@ -29,7 +30,8 @@ if TYPE_CHECKING:
 _SPACE = re.compile(r"\s*")
 _QUOTED = re.compile(r'"((?:[^"\\]|\\.)*)"', re.DOTALL)
 _NAME = re.compile(r'[^\s()=<>!:,"]+')
-_VALUE = re.compile(r'[^\s(),"]+')
+_VALUE = re.compile(r'[^\s(),"=<>!][^\s(),"]*')
+_SIGN = re.compile(r"[=<>!]+")
 _OPERATOR = re.compile(r"!=|<=|>=|=|<|>|:")
 _KEYWORD = re.compile(r"(and|or|not)(?=[\s()]|$)")
 _SIGNS = {"=": Op.EQ, "!=": Op.NE, "<": Op.LT, "<=": Op.LTE, ">": Op.GT, ">=": Op.GTE}
@@ -183,6 +185,14 @@ class _Parser:
         return ends[0] if len(ends) == 1 else And(tuple(ends))
 
     def _value_word(self, name: str) -> tuple[str, bool]:
+        self._skip_space()
+        sign = _SIGN.match(self._text, self._at)
+        if sign is not None:
+            raise self._error(
+                f"a value for '{name}' cannot begin with '{sign[0]}'",
+                f"Comparisons are {', '.join(_SIGNS)} and ':'. If it is part of the value, put the"
+                f' value in quotes: {name}="{sign[0]}...".',
+            )
         return self._word(_VALUE, f"a value is expected for '{name}'", f'Write {name}="value".')
 
     def _word(self, bare: re.Pattern[str], wanted: str, cure: str) -> tuple[str, bool]:

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from search.types import Field
 
 MAX_INTEGER = 2**63 - 1
+_SHOWN = 80
 _TRUE = ("true", "yes")
 _FALSE = ("false", "no")
 _EXPECTED = {
@@ -68,15 +69,26 @@ def fit_value(value: object, field: "Field") -> FilterValue:
 
 def wrong_type(value: object, field: "Field") -> FilterTypeError:
     """The error for a value that does not fit the field."""
+    shown = _shown(value)
     return FilterTypeError(
-        f"{value!r} does not fit the field '{field.name}' ({field.type.value}).",
+        f"{shown} does not fit the field '{field.name}' ({field.type.value}).",
         hint=f"It is compared with {_EXPECTED[field.type.value]}.",
-        details={"field": field.name, "type": field.type.value, "value": repr(value)},
+        details={"field": field.name, "type": field.type.value, "value": shown},
     )
 
 
+def _shown(value: object) -> str:
+    try:
+        text = repr(value)
+    except ValueError:  # Python does not write out integers of thousands of digits.
+        return "A number of thousands of digits"
+    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}..."
+
+
 def _is_whole(value: int | float) -> bool:
-    return math.isfinite(value) and value == int(value) and abs(int(value)) <= MAX_INTEGER
+    if isinstance(value, float) and not value.is_integer():  # NaN and infinity are not.
+        return False
+    return abs(int(value)) <= MAX_INTEGER
 
 
 def _is_finite(value: int | float) -> bool:

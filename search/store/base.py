@@ -128,8 +128,16 @@ class Store(Protocol):
     def describe(self, name: str) -> CollectionInfo:
         """The collection of that name or behind that alias, its items counted."""
 
+    def names(self) -> list[str]:
+        """The names of all collections, sorted, whoever made them and in whatever format."""
+
     def collections(self) -> list[CollectionInfo]:
-        """All collections that vitrine made, by name."""
+        """All collections that this vitrine can read, by name.
+
+        Collections that a server does not have in memory stay out of it. Their `count` is what
+        the server's statistics say: rows that were replaced may still be in it, and rows that
+        were not flushed are not. `describe` counts exactly.
+        """
 
     def set_alias(self, alias: str, collection: str) -> None:
         """Point the alias at the collection, in one step when it pointed elsewhere."""

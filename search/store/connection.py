@@ -30,12 +30,14 @@ SLOW_FACTOR = 4
 class Connection:
     """One client of one database. Calls go through `call`, so that none lacks a timeout."""
 
-    def __init__(self, uri: str, *, token: str | None, timeout_s: float) -> None:
+    def __init__(
+        self, uri: str, *, token: str | None = None, timeout_s: float = 30.0, create: bool = True
+    ) -> None:
         """Open a path (embedded) or a URL; see `embedded.acquire` and `translated` for errors."""
         _quieten()
         self._timeout_s = timeout_s
         self._closing = threading.Lock()
-        self._database = None if "://" in uri else embedded.acquire(Path(uri))
+        self._database = None if "://" in uri else embedded.acquire(Path(uri), create=create)
         # The address goes into messages: without the user and password that a URL may carry.
         shown = re.sub(r"//[^/@]*@", "//", uri)
         self.address = shown if self._database is None else str(self._database.path)

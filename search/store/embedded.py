@@ -29,18 +29,18 @@ _open: dict[Path, Embedded] = {}
 _registry = threading.Lock()
 
 
-def acquire(path: Path) -> Embedded:
+def acquire(path: Path, *, create: bool) -> Embedded:
     """Open the database, or share it when this process already has it open.
 
     Raises:
         DatabaseLockedError: another process has it open.
         ConfigError: the path cannot be a database.
-        StoreUnavailableError: it cannot be opened for another reason.
+        StoreUnavailableError: there is none and `create` is false, or it cannot be opened.
     """
     path = path.expanduser().resolve()
     with _registry:
         if path not in _open:
-            _open[path] = Embedded(path, _start(path), threading.RLock())
+            _open[path] = Embedded(path, _start(path, create), threading.RLock())
         _open[path].users += 1
         return _open[path]
 
@@ -57,7 +57,7 @@ def release(database: Embedded) -> None:
             server_manager_instance.release_server(str(database.path))
 
 
-def _start(path: Path) -> str:
+def _start(path: Path, create: bool) -> str:
     try:
         from milvus_lite.server_manager import server_manager_instance
     except ImportError as error:
@@ -65,19 +65,43 @@ def _start(path: Path) -> str:
             "Embedded databases need Milvus Lite, which is not installed.",
             hint="pip install milvus-lite, or give the URL of a Milvus server.",
         ) from error
+    try:
+        _check(path, create)
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ConfigError(f"{path} cannot be a database: {error.strerror}.") from error
+    url = server_manager_instance.start_and_get_uri(str(path))
+    if url is None:
+        raise _why_not(path)
+    return str(url)
+
+
+def _check(path: Path, create: bool) -> None:
+    """Refuse what is no database, so that nothing is written beside the files of others."""
     if path.is_file():
         raise ConfigError(
             f"{path} is a file; an embedded database is a folder.",
             hint="Choose another path, such as .vitrine/vitrine.db.",
         )
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise ConfigError(f"The folder {path.parent} cannot be made: {error.strerror}.") from error
-    url = server_manager_instance.start_and_get_uri(str(path))
-    if url is None:
-        raise _why_not(path)
-    return str(url)
+    if path.is_dir() and any(path.iterdir()):
+        if not _is_database(path):
+            raise ConfigError(
+                f"{path} is a folder with other things in it, not a database.",
+                hint="Choose a path of its own, such as .vitrine/vitrine.db.",
+                details={"path": str(path)},
+            )
+    elif not create:
+        raise StoreUnavailableError(
+            f"There is no database at {path}.",
+            hint="Index a catalogue into it first: vitrine index. Or name another with --db.",
+            details={"path": str(path)},
+        )
+
+
+def _is_database(folder: Path) -> bool:
+    """Whether Milvus Lite made the folder; a copy may lack the lock, an old one the databases."""
+    made = (folder / "LOCK").is_file() or (folder / "databases").is_dir()
+    return made and (folder / "collections").is_dir()
 
 
 def _why_not(path: Path) -> VitrineError:

@@ -6,11 +6,8 @@ Strong, so that they also see what other processes wrote a moment ago. Session d
 deletes, so `delete` itself waits until they can be seen.
 """
 
-import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
@@ -18,10 +15,8 @@ from search.encoders.base import Embeddings
 from search.errors import (
     CollectionNotFoundError,
     ConflictError,
-    SchemaMismatchError,
     VitrineError,
 )
-from search.filters import check_filter
 from search.filters.ast import Filter
 from search.store import rows, schema
 from search.store.base import (
@@ -34,26 +29,10 @@ from search.store.base import (
 )
 from search.store.capabilities import capabilities_of
 from search.store.connection import Connection
-from search.store.expressions import EVERYTHING, NOTHING, all_of, expression, id_in, literal
+from search.store.expressions import all_of, id_in
 from search.store.nearest import nearest, unit
+from search.store.reading import SESSION, Collection, Reader, parts_of
 from search.types import Hit, Item
-
-IDS_PER_CALL = 500
-"""Items fetched or deleted by one call: 500 of the largest rows stay below a message's limit."""
-
-SCAN_BATCH = 10_000
-"""Ids per page of a scan. Milvus Lite walks the whole collection for each page."""
-
-STRONG = "Strong"
-SESSION = "Session"
-
-
-@dataclass(frozen=True, slots=True)
-class _Collection:
-    """A collection that was looked up: its own name, whatever alias led there, and its layout."""
-
-    name: str
-    layout: schema.Layout
 
 
 class MilvusStore:
@@ -61,8 +40,7 @@ class MilvusStore:
 
     def __init__(self, connection: Connection) -> None:
         self._db = connection
-        self._loaded: set[tuple[str, int]] = set()
-        self._loading = threading.Lock()
+        self._read = Reader(connection)
         version = str(connection.call(connection.client.get_server_version))
         self._capabilities = capabilities_of(version)
 
@@ -80,7 +58,7 @@ class MilvusStore:
         # Lite drops the description and keeps properties; servers may know only their own ones.
         kept = {schema.PROPERTY: schema.describe(spec)} if self._db.embedded else {}
         with self._db.writing():
-            if self._target(name) is not None:
+            if self._read.target(name) is not None:
                 raise ConflictError(
                     f"The name {name} is taken in {self._db.address}.",
                     hint="Choose the next version of the name.",
@@ -90,7 +68,7 @@ class MilvusStore:
             call = self._db.call
             call(client.create_collection, name, schema=columns, properties=kept, slow=True)
             try:
-                self._index(name)
+                self._read.make_index(name)
                 call(client.load_collection, name, slow=True)
             except VitrineError:
                 with suppress(VitrineError):  # Half a collection would only be in the way.
@@ -100,8 +78,8 @@ class MilvusStore:
     def drop(self, collection: str) -> None:
         """Delete a collection and all its items; ConflictError while an alias points to it."""
         with self._db.writing():
-            self._own(collection)
-            aliases = self._aliases(collection)
+            self._read.own(collection)
+            aliases = self._read.aliases(collection)
             if aliases:
                 raise ConflictError(
                     f"The collection {collection} is in use as {', '.join(aliases)}.",
@@ -109,41 +87,49 @@ class MilvusStore:
                     details={"collection": collection, "aliases": list(aliases)},
                 )
             self._db.call(self._db.client.drop_collection, collection, slow=True)
-            with self._loading:
-                self._loaded = {key for key in self._loaded if key[0] != collection}
+            self._read.forget(collection)
 
     def resolve(self, name: str) -> CollectionSpec:
         """Which collection stands behind a name or alias, its model and fields. Counts nothing."""
-        collection = self._find(name)
+        collection = self._read.lookup(name)
         return CollectionSpec(collection.name, collection.layout.model, collection.layout.fields)
 
     def describe(self, name: str) -> CollectionInfo:
         """The collection of that name or behind that alias, its items counted."""
-        collection = self._find(name)
+        collection = self._read.lookup(name)
+        if not self._db.embedded:  # Servers count exactly only what they have in memory.
+            self._read.load(collection)
+        return self._info(collection)
+
+    def names(self) -> list[str]:
+        """The names of all collections, sorted, whoever made them and in whatever format."""
+        return sorted(self._db.call(self._db.client.list_collections))
+
+    def collections(self) -> list[CollectionInfo]:
+        """All collections that this vitrine can read, by name; see `Store.collections`."""
+        found = []
+        for name in self.names():
+            # Another's, one of a newer format, or one that was dropped since the list was made.
+            with suppress(ConflictError, CollectionNotFoundError):
+                found.append(self._info(self._read.lookup(name)))
+        return found
+
+    def _info(self, collection: Collection) -> CollectionInfo:
         return CollectionInfo(
             name=collection.name,
             model=collection.layout.model,
             fields=collection.layout.fields,
-            count=self._count(collection, EVERYTHING),
-            aliases=self._aliases(collection.name),
+            count=self._read.size(collection),
+            aliases=self._read.aliases(collection.name),
         )
-
-    def collections(self) -> list[CollectionInfo]:
-        """All collections that vitrine made, by name."""
-        found = []
-        for name in sorted(self._db.call(self._db.client.list_collections)):
-            # Another's collection, or one that was dropped since the list was made.
-            with suppress(SchemaMismatchError, CollectionNotFoundError):
-                found.append(self.describe(name))
-        return found
 
     def set_alias(self, alias: str, collection: str) -> None:
         """Point the alias at the collection, in one step when it pointed elsewhere."""
         schema.check_name(alias)
         client = self._db.client
         with self._db.writing():
-            self._own(collection)
-            target = self._target(alias)
+            self._read.own(collection)
+            target = self._read.target(alias)
             if target == alias:
                 raise ConflictError(
                     f"{alias} is a collection and cannot be an alias.",
@@ -156,7 +142,7 @@ class MilvusStore:
     def drop_alias(self, alias: str) -> None:
         """Remove the alias; the collection behind it stays."""
         with self._db.writing():
-            if self._target(alias) in (None, alias):
+            if self._read.target(alias) in (None, alias):
                 raise CollectionNotFoundError(
                     f"There is no alias '{alias}' in {self._db.address}.",
                     hint="See which there are: vitrine collections.",
@@ -172,27 +158,28 @@ class MilvusStore:
         An id that comes twice in one call is such an item. Large calls are split by bytes: a
         failure of the database between two parts leaves the first written.
         """
-        own = self._own(collection)
+        own = self._read.own(collection)
         for batch in rows.batches(rows.encode_all(entities, own.layout)):
             with self._db.writing():
                 self._db.call(self._db.client.upsert, own.name, batch)
 
     def delete(self, collection: str, ids: Sequence[str]) -> int:
         """Delete items; how many there were."""
-        own = self._own(collection)
+        own = self._read.own(collection)
+        self._read.load(own)
         deleted = 0
-        for part in _parts(ids):
+        for part in parts_of(ids):
             with self._db.writing():
                 # Servers report as many as were asked for, not as many as there were.
-                deleted += len(self._fetch(own, part, ["id"]))
+                deleted += len(self._read.fetch(own, part, ["id"]))
                 self._db.call(self._db.client.delete, own.name, filter=id_in(part))
         if deleted:
-            self._catch_up(own)
+            self._read.catch_up(own)
         return deleted
 
     def flush(self, collection: str) -> None:
         """Make what was written durable and quick to search."""
-        own = self._own(collection)
+        own = self._read.own(collection)
         with self._db.writing():
             self._db.call(self._db.client.flush, own.name, slow=True)
 
@@ -200,36 +187,36 @@ class MilvusStore:
 
     def get(self, name: str, ids: Sequence[str]) -> dict[str, Item]:
         """The items of those ids that exist, by id."""
-        return self._items(self._find(name), ids)
+        return self._read.items(self._read.find(name), ids)
 
     def embeddings(self, name: str, ids: Sequence[str]) -> tuple[list[str], Embeddings]:
         """The ids that exist, in the order asked, and their embeddings `(n, dim) float32`."""
-        collection = self._find(name)
-        stored = self._fetch(collection, ids, ["embedding"])
+        collection = self._read.find(name)
+        stored = self._read.fetch(collection, ids, ["embedding"])
         found = [id for id in dict.fromkeys(ids) if id in stored]
         vectors = np.array([stored[id]["embedding"] for id in found], dtype=np.float32)
         return found, vectors.reshape(len(found), collection.layout.model.dim)
 
     def hashes(self, name: str, ids: Sequence[str]) -> Mapping[str, Hashes]:
         """The hashes of those ids that exist, by id."""
-        stored = self._fetch(self._find(name), ids, ["image_hash", "row_hash"])
+        stored = self._read.fetch(self._read.find(name), ids, ["image_hash", "row_hash"])
         return {id: Hashes(row["image_hash"], row["row_hash"]) for id, row in stored.items()}
 
     def scan_ids(self, name: str, filter: Filter | None = None) -> Iterator[str]:
         """All ids, each once, without holding them all in memory."""
-        collection = self._find(name)
-        return self._scan(collection, self._expression(filter, collection))
+        collection = self._read.find(name)
+        return self._read.scan(collection, self._read.expression(filter, collection))
 
     def count(self, name: str, filter: Filter | None = None) -> int:
         """How many items there are, or satisfy the filter; what was just written is counted."""
-        collection = self._find(name)
-        return self._count(collection, self._expression(filter, collection))
+        collection = self._read.find(name)
+        return self._read.count(collection, self._read.expression(filter, collection))
 
     def search(self, name: str, request: SearchRequest) -> list[Hit]:
         """The nearest items by cosine similarity (to 6 decimals), best first, ties by id."""
-        collection = self._find(name)
+        collection = self._read.find(name)
         query = unit(request.embedding, collection.layout.model.dim)
-        condition = self._expression(request.filter, collection)
+        condition = self._read.expression(request.filter, collection)
 
         def fetch(limit: int, excluded: Sequence[str]) -> list[tuple[str, float]]:
             parts = [condition] if request.filter else []
@@ -247,148 +234,9 @@ class MilvusStore:
             return [(hit["id"], hit["distance"]) for hit in found]
 
         ranking = nearest(fetch, request)
-        items = self._items(collection, [id for id, _ in ranking])
+        items = self._read.items(collection, [id for id, _ in ranking])
         return [Hit(items[id], score) for id, score in ranking if id in items]
 
     def close(self) -> None:
         """Let go of the database, its lock included. Closing twice does nothing."""
         self._db.close()
-
-    # What the methods above share
-
-    def _find(self, name: str) -> _Collection:
-        """The collection of that name or behind that alias, ready to be read."""
-        try:
-            described = self._db.call(self._db.client.describe_collection, name)
-        except CollectionNotFoundError as error:
-            raise CollectionNotFoundError(
-                f"There is no collection or alias '{name}' in {self._db.address}.",
-                hint="See which there are: vitrine collections.",
-                details={"collection": name},
-            ) from error
-        layout = schema.read_layout(described)
-        if layout is None:
-            raise SchemaMismatchError(
-                f"The collection {name} was not made by vitrine.",
-                hint="Choose another name, and index the catalogue into it.",
-                details={"collection": name},
-            )
-        collection = _Collection(described["collection_name"], layout)
-        self._load(collection.name, described.get("collection_id", 0))
-        return collection
-
-    def _own(self, name: str) -> _Collection:
-        """The collection of exactly that name: what writes want, never an alias."""
-        collection = self._find(name)
-        if collection.name != name:
-            raise CollectionNotFoundError(
-                f"'{name}' is an alias of {collection.name}, not a collection.",
-                hint=f"Write to {collection.name}.",
-                details={"alias": name, "collection": collection.name},
-            )
-        return collection
-
-    def _target(self, name: str) -> str | None:
-        """The collection that the name or alias stands for, whoever made it; None if free."""
-        try:
-            described = self._db.call(self._db.client.describe_collection, name)
-        except CollectionNotFoundError:
-            return None
-        return str(described["collection_name"])
-
-    def _load(self, name: str, collection_id: int) -> None:
-        """Load on first use: a database that was opened again answers nothing before."""
-        key = (name, collection_id)
-        if key in self._loaded:
-            return
-        with self._db.writing(), self._loading:
-            self._db.call(self._db.client.load_collection, name, slow=True)
-            self._loaded.add(key)
-
-    def _index(self, name: str) -> None:
-        """Make the index. Servers may say it exists when their own retry was the second one."""
-        index = schema.milvus_index(embedded=self._db.embedded)
-        with suppress(ConflictError):
-            self._db.call(self._db.client.create_index, name, index, slow=True)
-
-    def _aliases(self, name: str) -> tuple[str, ...]:
-        listed = self._db.call(self._db.client.list_aliases, name)
-        return tuple(sorted(listed["aliases"]))
-
-    def _expression(self, filter: Filter | None, collection: _Collection) -> str:
-        if filter is None:
-            return EVERYTHING
-        return expression(check_filter(filter, collection.layout.fields), collection.layout)
-
-    def _count(self, collection: _Collection, condition: str) -> int:
-        # An empty expression is counted without a walk through the rows.
-        filter = "" if condition == EVERYTHING else condition
-        [row] = self._query(collection, filter, ["count(*)"], consistency=STRONG)
-        return int(row["count(*)"])
-
-    def _items(self, collection: _Collection, ids: Sequence[str]) -> dict[str, Item]:
-        stored = self._fetch(collection, ids, collection.layout.item_columns)
-        return {id: rows.decode(row, collection.layout) for id, row in stored.items()}
-
-    def _fetch(
-        self, collection: _Collection, ids: Sequence[str], columns: list[str]
-    ) -> dict[str, Mapping[str, Any]]:
-        found: dict[str, Mapping[str, Any]] = {}
-        for part in _parts(ids):
-            for row in self._query(collection, id_in(part), ["id", *columns]):
-                found[row["id"]] = row
-        return found
-
-    def _scan(self, collection: _Collection, condition: str) -> Iterator[str]:
-        # Asked with "iterator", Milvus gives the next ids and not just any, but pymilvus drops the
-        # consistency level then: so catch up first.
-        self._catch_up(collection)
-        last = ""
-        while True:
-            after = f"id > {literal(last)}"
-            page = self._query(
-                collection,
-                after if condition == EVERYTHING else all_of(condition, after),
-                ["id"],
-                limit=SCAN_BATCH,
-                iterator="True",
-                reduce_stop_for_best="True",
-            )
-            ids = sorted({row["id"] for row in page})
-            if not ids:
-                return
-            yield from ids
-            # A short page is not the last: servers cut it first and drop replaced rows after.
-            last = ids[-1]
-
-    def _catch_up(self, collection: _Collection) -> None:
-        """Wait until everything written so far, by anyone, can be read."""
-        if not self._db.embedded:
-            self._query(collection, NOTHING, ["id"], consistency=STRONG)
-
-    def _query(
-        self,
-        collection: _Collection,
-        condition: str,
-        columns: list[str],
-        *,
-        consistency: str = SESSION,
-        **options: Any,
-    ) -> list[dict[str, Any]]:
-        return list(
-            self._db.call(
-                self._db.client.query,
-                collection.name,
-                filter=condition,
-                output_fields=columns,
-                consistency_level=consistency,
-                **options,
-            )
-        )
-
-
-def _parts(ids: Sequence[str]) -> Iterator[list[str]]:
-    """The ids, each once, in lists of what one call takes; ids that cannot exist are left out."""
-    distinct = [id for id in dict.fromkeys(ids) if id]
-    for start in range(0, len(distinct), IDS_PER_CALL):
-        yield distinct[start : start + IDS_PER_CALL]

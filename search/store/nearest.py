@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from search.errors import InvalidQueryError
 from search.store.base import SearchRequest
-from search.types import MAX_LIMIT
+from search.types import MAX_LIMIT, check_range
 
 DECIMALS = 6
 """Scores are rounded so far: the noise of float32 sums would order equal pictures by chance."""
@@ -30,12 +30,8 @@ def nearest(fetch: Fetch, request: SearchRequest) -> Ranking:
 
     Raises InvalidQueryError for a limit or offset that Milvus cannot serve.
     """
+    check_range(request.limit, request.offset)
     wanted = request.offset + request.limit
-    if request.limit < 1 or request.offset < 0 or wanted > MAX_LIMIT:
-        raise InvalidQueryError(
-            f"limit {request.limit} with offset {request.offset} is out of range.",
-            hint=f"limit is at least 1, offset at least 0, their sum at most {MAX_LIMIT}.",
-        )
     # A few excluded ids are quicker to skip than to filter by.
     skipped = request.exclude_ids
     if len(skipped) > _FEW_EXCLUDED or wanted + len(skipped) > MAX_LIMIT:

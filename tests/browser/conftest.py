@@ -15,17 +15,19 @@ from playwright.sync_api import Browser, Page, sync_playwright
 from tests.sample_collection import build, chosen_rows
 from tests.waiting import wait_until
 
-REQUIRED = os.environ.get("VITRINE_TEST_BROWSER") == "required" or os.environ.get("CI") == "true"
+BROWSERS = ("chromium", "chromium-browser", "google-chrome")
+"""The names that the Makefile looks for too."""
+
 Rows = list[dict[str, str]]
 
 
 @pytest.fixture(scope="session")
 def chromium() -> str:
     """Path of the system's Chromium. CI must have it; elsewhere its absence is said."""
-    found = shutil.which("chromium") or shutil.which("chromium-browser")
+    found = next(filter(None, map(shutil.which, BROWSERS)), None)
     if found is None:
         message = "Chromium is not installed: apt-get install chromium"
-        if REQUIRED:
+        if _browser_required():
             pytest.fail(message, pytrace=False)
         pytest.skip(message)
     return found
@@ -43,19 +45,14 @@ def url(chromium: str, rows: Rows, tmp_path_factory: pytest.TempPathFactory) -> 
     folder = tmp_path_factory.mktemp("browser")
     settings = build(folder, rows)
     log = folder / "serve.log"
-    command = [
-        sys.executable,
-        "-c",
-        "import typer; from api.cli.serve import serve; typer.run(serve)",
-    ]
+    vitrine = [sys.executable, "-c", "from api.cli.main import main; main()"]
     options = ["--db", settings.db, "--port", "0", "--log-format", "json"]
     with log.open("wb") as output:
-        process = subprocess.Popen([*command, *options], stdout=output, stderr=output)
+        process = subprocess.Popen([*vitrine, "serve", *options], stdout=output, stderr=output)
     try:
         yield _address(process, log)
     finally:
-        process.send_signal(signal.SIGINT)
-        code = process.wait(30)
+        code = _stop(process)
     text = log.read_text(encoding="utf-8")
     assert code == 0, text
     assert "Traceback" not in text and '"exception"' not in text, text
@@ -82,6 +79,21 @@ def page(browser: Browser, url: str) -> Iterator[Page]:
         opened.on("request", lambda r: problems.append(r.url) if _is_foreign(r.url, url) else None)
         yield opened
         assert not problems
+
+
+def _browser_required() -> bool:
+    said = os.environ.get("VITRINE_TEST_BROWSER", "")
+    return said == "required" or os.environ.get("CI", "").lower() in ("1", "true")
+
+
+def _stop(process: "subprocess.Popen[bytes]") -> int:
+    """Ctrl-C, as a person would; killed if that does not end it, which the exit code then tells."""
+    process.send_signal(signal.SIGINT)
+    try:
+        return process.wait(30)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        return process.wait(10)
 
 
 def _is_foreign(requested: str, url: str) -> bool:

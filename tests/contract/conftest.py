@@ -1,4 +1,5 @@
 import uuid
+import warnings
 from collections.abc import Iterator
 from contextlib import suppress
 
@@ -19,14 +20,20 @@ def reused(store: Store) -> Iterator[str]:
 
 
 @pytest.fixture
-def collection(store: Store, reused: str) -> str:
+def collection(store: Store, reused: str) -> Iterator[str]:
     """An empty collection with a field of every type."""
-    # Server 2.3.5 may show a deleted row once more while it seals a segment: hence not just once.
-    for _ in range(20):
-        store.delete(reused, list(store.scan_ids(reused)))
-        if store.count(reused) == 0:
-            return reused
-    pytest.fail("The collection does not become empty.")
+    store.delete(reused, list(store.scan_ids(reused)))
+    left = store.count(reused)
+    if not left:
+        yield reused
+        return
+    # Server 2.3.5 may show a deleted row once more while it seals a segment. That is told, not
+    # tried again until it fits; whether delete deletes has a test of its own.
+    warnings.warn(f"{left} deleted rows are back in {reused}.", stacklevel=1)
+    name = fresh_name()
+    store.create(CollectionSpec(name, MODEL, FIELDS))
+    yield name
+    store.drop(name)
 
 
 @pytest.fixture

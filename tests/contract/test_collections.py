@@ -10,7 +10,7 @@ from search.errors import (
     SchemaMismatchError,
     UnsupportedError,
 )
-from search.store import CollectionSpec, Store
+from search.store import CollectionSpec, Store, schema
 from search.types import Field, FieldType
 from tests.contract.catalogue import FIELDS, MODEL, entity, fresh_name
 
@@ -20,6 +20,16 @@ ABSENT = "no_such_collection"
 def test_a_collection_says_what_it_was_made_with(store: Store, collection: str) -> None:
     info = store.describe(collection)
     assert (info.name, info.model, info.fields, info.count) == (collection, MODEL, FIELDS, 0)
+
+
+def test_resolving_leads_to_the_collection_with_its_model_and_fields(
+    store: Store, collection: str, second: str, alias: str
+) -> None:
+    store.set_alias(alias, collection)
+    spec = CollectionSpec(collection, MODEL, FIELDS)
+    assert store.resolve(collection) == store.resolve(alias) == spec
+    store.set_alias(alias, second)
+    assert store.resolve(alias) == CollectionSpec(second, MODEL)
 
 
 def test_model_and_fields_of_any_name_come_back(store: Store) -> None:
@@ -148,11 +158,33 @@ def test_all_collections_by_name(store: Store, collection: str, second: str, ali
     assert names == sorted(names)
     assert {collection, second} <= set(names)
     assert next(info for info in listed if info.name == second).aliases == (alias,)
+    assert set(names) <= set(store.names())
+    assert store.names() == sorted(store.names())
+
+
+def test_one_of_a_newer_format_is_in_nobodys_way(
+    store: Store, collection: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    newer = fresh_name()
+    with monkeypatch.context() as patched:
+        patched.setattr(schema, "FORMAT", 2)
+        store.create(CollectionSpec(newer, MODEL))
+    try:
+        listed = [info.name for info in store.collections()]
+        assert collection in listed and newer not in listed
+        assert newer in store.names()
+        for read in (store.describe, store.resolve, store.count, store.drop):
+            with pytest.raises(ConflictError, match="format 2"):
+                read(newer)
+    finally:
+        monkeypatch.setattr(schema, "FORMAT", 2)
+        store.drop(newer)
 
 
 def test_what_is_missing_is_named(store: Store) -> None:
     reads = (
         lambda: store.describe(ABSENT),
+        lambda: store.resolve(ABSENT),
         lambda: store.get(ABSENT, ["a"]),
         lambda: store.count(ABSENT),
         lambda: store.scan_ids(ABSENT),

@@ -7,14 +7,16 @@ import threading
 from pathlib import Path
 
 import pytest
+from pydantic import SecretStr, ValidationError
 
+from search.config import Settings
 from search.errors import (
     ConfigError,
     DatabaseLockedError,
     StoreUnavailableError,
     VitrineError,
 )
-from search.store import CollectionSpec, SearchRequest, open_store
+from search.store import CollectionSpec, SearchRequest, open_store, open_store_of
 from tests.contract.catalogue import FIELDS, MODEL, entity, shop, unit_vector
 
 ROOT = Path(__file__).parents[2]
@@ -82,6 +84,46 @@ def test_any_path_will_do(tmp_path: Path) -> None:
         open_store(str(tmp_path / "file.db" / "below.db"))
 
 
+def test_who_only_reads_makes_no_database(tmp_path: Path) -> None:
+    path = tmp_path / "typo" / "shop.db"
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    for missing in (path, empty):
+        with pytest.raises(StoreUnavailableError, match="no database at") as caught:
+            open_store(str(missing), create=False)
+        assert str(missing) in caught.value.message
+        assert "vitrine index" in str(caught.value.hint)
+    assert not path.parent.exists() and not list(empty.iterdir())
+
+    writer = open_store(str(path))
+    open_store(str(path), create=False).close()
+    writer.close()
+    reader = open_store(str(path), create=False)
+    assert reader.collections() == []
+    reader.close()
+
+
+def test_a_folder_of_other_things_is_left_alone(tmp_path: Path) -> None:
+    photos = tmp_path / "photos"
+    (photos / "collections").mkdir(parents=True)
+    (photos / "dress.jpg").write_bytes(b"a picture")
+    before = sorted(photos.rglob("*"))
+    for create in (True, False):
+        with pytest.raises(ConfigError, match="photos is a folder with other things"):
+            open_store(str(photos), create=create)
+    assert sorted(photos.rglob("*")) == before
+
+
+def test_settings_say_which_database(tmp_path: Path) -> None:
+    settings = Settings(db=str(tmp_path / "shop.db"), db_token=SecretStr("root:secret"))
+    with pytest.raises(StoreUnavailableError, match=r"shop\.db"):
+        open_store_of(settings, create=False)
+    open_store_of(settings, create=True).close()
+    open_store_of(settings, create=False).close()
+    with pytest.raises(ValidationError, match="db"):
+        Settings(db="")
+
+
 def test_another_process_has_it_open(tmp_path: Path) -> None:
     path = tmp_path / "shop.db"
     holder = in_another_process(
@@ -133,6 +175,26 @@ def test_a_killed_writer_loses_nothing_that_was_written(tmp_path: Path) -> None:
     assert store.count(NAME) == 500
     assert len(set(store.scan_ids(NAME))) == 500
     store.close()
+
+
+@pytest.mark.parametrize("left", [0, 50])
+def test_half_an_index_file_after_a_kill_costs_no_item(tmp_path: Path, left: int) -> None:
+    path = tmp_path / "shop.db"
+    store = open_store(str(path))
+    store.create(CollectionSpec(NAME, MODEL, FIELDS))
+    store.upsert(NAME, shop())
+    store.flush(NAME)
+    store.search(NAME, SearchRequest(unit_vector(0), 20))
+    store.close()
+    files = [each for each in path.rglob("indexes/*") if each.is_file()]
+    assert files
+    for each in files:
+        each.write_bytes(each.read_bytes()[:left])
+
+    for _ in range(2):
+        again = open_store(str(path))
+        assert len(again.search(NAME, SearchRequest(unit_vector(0), 20))) == len(shop())
+        again.close()
 
 
 def test_threads_may_write_at_once(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from search.errors import ItemInvalidError
-from search.store import Entity, Hashes, Store, milvus, rows
+from search.store import Entity, Hashes, SearchRequest, Store, reading, rows
 from search.types import FieldValue, Item
 from tests.contract.catalogue import (
     FIELDS,
@@ -106,10 +106,25 @@ def test_delete_says_how_many_there_were(store: Store, collection: str) -> None:
     assert store.count(collection) == 7
 
 
+def test_what_is_deleted_is_gone_at_once(store: Store, second: str) -> None:
+    """Told once and in a collection of its own: the shared one is emptied by the same method."""
+    ids = [f"item {i}" for i in range(40)]
+    store.upsert(second, [entity(id, unit_vector(i)) for i, id in enumerate(ids)])
+    assert store.delete(second, ids[:30]) == 30
+    assert store.count(second) == 10
+    assert sorted(store.scan_ids(second)) == sorted(ids[30:])
+    assert store.get(second, ids).keys() == set(ids[30:])
+    assert {hit.id for hit in store.search(second, SearchRequest(unit_vector(0), 40))} == {
+        *ids[30:]
+    }
+    assert store.delete(second, ids[30:]) == 10
+    assert (store.count(second), list(store.scan_ids(second))) == (0, [])
+
+
 def test_reads_of_many_and_of_none(
     store: Store, collection: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(milvus, "IDS_PER_CALL", 3)
+    monkeypatch.setattr(reading, "IDS_PER_CALL", 3)
     store.upsert(collection, shop())
     ids, vectors = store.embeddings(collection, ["h", "gone", "a", "", "c", "a"])
     assert ids == ["h", "a", "c"]
@@ -125,7 +140,7 @@ def test_reads_of_many_and_of_none(
 def test_scan_goes_through_pages(
     store: Store, collection: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(milvus, "SCAN_BATCH", 7)
+    monkeypatch.setattr(reading, "SCAN_BATCH", 7)
     written = [entity(f"item {i}", unit_vector(i)) for i in range(0, 60)]
     store.upsert(collection, written[:30])
     store.flush(collection)

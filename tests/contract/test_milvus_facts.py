@@ -7,6 +7,7 @@ look at that place: a protection may have become needless, or a new one is neede
 import json
 import uuid
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -67,6 +68,36 @@ def ids_of(raw: MilvusClient, name: str, filter: str, **options: Any) -> list[st
     return [each["id"] for each in found]
 
 
+def test_lite_must_load_what_was_opened_again(tmp_path: Path) -> None:
+    """Reader.load before reads. Counting everything needs none: Reader.size and describe."""
+    from milvus_lite.server_manager import server_manager_instance
+
+    uri = str(tmp_path / "again.db")
+    schema = MilvusClient.create_schema(auto_id=False, enable_dynamic_field=False)
+    schema.add_field("id", DataType.VARCHAR, is_primary=True, max_length=512)
+    schema.add_field("embedding", DataType.FLOAT_VECTOR, dim=8)
+    index = MilvusClient.prepare_index_params()
+    index.add_index("embedding", index_type="FLAT", metric_type="IP")
+    first = MilvusClient(uri, timeout=10, dedicated=True)
+    first.create_collection("again", schema=schema, index_params=index, timeout=20)
+    first.insert("again", [{"id": "a", "embedding": unit_vector(0)}], timeout=20)
+    assert ids_of(first, "again", 'id == "a"') == ["a"]
+    first.close()
+    server_manager_instance.release_server(uri)
+
+    second = MilvusClient(uri, timeout=10, dedicated=True)
+    try:
+        with pytest.raises(MilvusException, match="load"):
+            ids_of(second, "again", 'id == "a"')
+        [row] = second.query("again", filter="", output_fields=["count(*)"], timeout=20)
+        assert row["count(*)"] == 1
+        second.load_collection("again", timeout=20)
+        assert ids_of(second, "again", 'id == "a"') == ["a"]
+    finally:
+        second.close()
+        server_manager_instance.release_server(uri)
+
+
 def test_lite_drops_descriptions(raw: MilvusClient, name: str, backend: str) -> None:
     """schema.describe keeps the layout in a property there, in the description elsewhere."""
     described = raw.describe_collection(name)
@@ -121,7 +152,7 @@ def test_strong_sees_deletes(raw: MilvusClient, name: str) -> None:
 
 
 def test_iterator_pages_come_in_order_of_id(raw: MilvusClient, name: str) -> None:
-    """MilvusStore._scan pages by `id >`; plain queries give Lite's rows in any order."""
+    """Reader.scan pages by `id >`; plain queries give Lite's rows in any order."""
     raw.upsert(name, [row(f"page {i:02}") for i in reversed(range(20))], timeout=20)
     ids_of(raw, name, 'id == "page 00"', **STRONG)
     options = {"limit": 5, "iterator": "True", "reduce_stop_for_best": "True"}
@@ -154,7 +185,7 @@ def test_lite_takes_what_servers_refuse(raw: MilvusClient, name: str, backend: s
 
 
 def test_lite_knows_the_aliases_only_when_asked_for(raw: MilvusClient, name: str) -> None:
-    """MilvusStore._aliases uses list_aliases: describe_collection is empty in Lite."""
+    """Reader.aliases uses list_aliases: describe_collection is empty in Lite."""
     alias = f"alias_{uuid.uuid4().hex[:8]}"
     raw.create_alias(name, alias, timeout=20)
     assert raw.list_aliases(name)["aliases"] == [alias]

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import os
 import struct
 import zlib
 from collections.abc import Callable
@@ -145,6 +146,55 @@ def test_bad_rows_are_listed_and_all_others_are_indexed(
     assert "nowhere.jpg does not exist" in str(by_row[GOOD + 2]["reason"])
     assert "50,000 x 50,000" in str(by_row[GOOD + 6]["reason"])
     assert ids_in(tmp_path) == {row[0] for row in good}
+
+
+def test_a_row_with_half_of_a_character_is_listed_and_all_others_are_indexed(
+    tmp_path: Path, vitrine_index: Callable[..., Result]
+) -> None:
+    good = good_rows(tmp_path)
+    lines = [json.dumps(dict(zip(HEADER, row, strict=True))) for row in good]
+    bad = [
+        r'{"id": "2", "image": "http://\ud800x"}',
+        r'{"id": "3", "image": "0.jpg", "\ud800k": 1}',
+        r'{"id": "4", "image": "0.jpg", "box": {"\ud800k": 1}}',
+    ]
+    (tmp_path / "catalog.jsonl").write_text("\n".join([*bad, *lines]))
+    result = vitrine_index(tmp_path / "catalog.jsonl", "--json")
+    assert result.exit_code == 3, result.output
+    assert json.loads(result.stdout)["indexed"] == GOOD
+    assert [(error["row"], error["code"]) for error in errors_of(tmp_path)] == [
+        (1, "encoding"), (2, "encoding"), (3, "encoding"),
+    ]  # fmt: skip
+    assert ids_in(tmp_path) == {row[0] for row in good}
+
+
+def test_an_image_whose_name_is_no_text_is_listed_and_all_others_are_indexed(
+    tmp_path: Path, vitrine_index: Callable[..., Result]
+) -> None:
+    photos = tmp_path / "photos"
+    photos.mkdir()
+    for name in ("a.jpg", "b.jpg", os.fsdecode(b"caf\xe9.jpg")):
+        picture(photos / name)
+    result = vitrine_index(photos, "--json")
+    assert result.exit_code == 3, result.output
+    assert json.loads(result.stdout)["indexed"] == 2
+    (error,) = errors_of(tmp_path)
+    assert error["code"] == "encoding" and error["id"] == r"caf\udce9.jpg"
+    assert ids_in(tmp_path) == {"a.jpg", "b.jpg"}
+
+
+def test_a_folder_whose_name_is_no_text_is_said_to_be_the_reason(
+    tmp_path: Path, vitrine_index: Callable[..., Result]
+) -> None:
+    photos = tmp_path / os.fsdecode(b"caf\xe9")
+    photos.mkdir()
+    picture(photos / "a.jpg")
+    result = vitrine_index(photos)
+    assert "1 of 1 rows failed" in str(result.exception)
+    assert "no text in UTF-8" in str(result.exception)
+    (job,) = (tmp_path / "jobs").iterdir()
+    manifest = json.loads((job / "manifest.json").read_text())
+    assert manifest["catalog"] == str(photos)
 
 
 def test_mended_rows_are_indexed_by_the_next_run_and_nothing_else_is_touched(

@@ -227,13 +227,39 @@ def test_index_leaves_with_3_when_rows_were_left_out(vitrine: Vitrine, tmp_path:
     assert Path(report["errors_file"]).is_file()
 
 
+def test_titles_are_printed_as_they_are(vitrine: Vitrine, tmp_path: Path) -> None:
+    picture = chosen_rows(40)[0]["image"]
+    title = "Shirt [red] [/sale] :smile: size [cm]"
+    (tmp_path / "odd.csv").write_text(f"id,image,title,unit [m]\na[b],{picture},{title},[x]\n")
+    assert vitrine("index", "odd.csv", "--db", "odd.db").code == 0
+    said = vitrine("search", "[/b] dress", "--db", "odd.db")
+    assert said.code == 0
+    for text in (title, "[/b] dress", "unit [m]", "a[b]", "[x]"):
+        assert text in said.out
+
+
+def test_a_misspelt_variable_is_refused(vitrine: Vitrine, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("VITRINE_COLECTION", "shoes")
+    said = vitrine("search", "dress")
+    assert said.code == 2
+    assert "VITRINE_COLLECTION" in said.err
+
+
+def test_a_setting_out_of_range_names_its_variable(vitrine: Vitrine) -> None:
+    said = vitrine("index", "catalog.csv", "--workers", "-1")
+    assert said.code == 2
+    assert "VITRINE_DECODE_WORKERS" in said.err
+
+
 def test_the_demo_answers_and_indexes_once(vitrine: Vitrine) -> None:
     first = vitrine("demo")
     assert first.code == 0
     assert "indexed      │ 400" in first.out
     again = vitrine("demo")
     assert "unchanged    │ 400" in again.out
-    answers = json.loads(vitrine("demo", "--json").out)["answers"]
+    told = json.loads(vitrine("demo", "--json").out)
+    assert told["index"]["unchanged"] == 400
+    answers = told["answers"]
     rows = [hit["fields"] for hit in answers[0]["hits"][:3]]
     assert [(r["colour"], r["pattern"], r["kind"]) for r in rows] == [
         ("red", "floral", "dress")

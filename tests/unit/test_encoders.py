@@ -191,7 +191,9 @@ class TestDamaged:
         with pytest.raises(ModelUnavailableError, match=r"no open_clip_config\.json"):
             load_encoder(f"local-dir:{tmp_path}")
 
-    @pytest.mark.parametrize("damage", ["no weights", "short weights", "config", "tokenizer"])
+    @pytest.mark.parametrize(
+        "damage", ["no weights", "short weights", "config", "encoding", "tokenizer"]
+    )
     def test_damaged_folders_never_give_random_vectors(self, damage: str, tmp_path: Path) -> None:
         folder = copied_model(tmp_path / "model")
         weights = folder / "open_clip_model.safetensors"
@@ -201,6 +203,8 @@ class TestDamaged:
             weights.write_bytes(weights.read_bytes()[:10_000])
         elif damage == "config":
             (folder / "open_clip_config.json").write_text('{"model_cfg": ')
+        elif damage == "encoding":
+            (folder / "open_clip_config.json").write_bytes(b'{"model_cfg": "\xff"}')
         else:
             (folder / "tokenizer.json").write_text("{}")
         with pytest.raises(ModelUnavailableError, match="cannot be loaded"):

@@ -5,7 +5,15 @@ from pathlib import Path
 
 import pytest
 
-from search.errors import EvaluationError, ImageUnreadableError
+from search.errors import (
+    EvaluationError,
+    ImageUnreadableError,
+    ItemNotFoundError,
+    ModelMismatchError,
+    StoreError,
+    StoreUnavailableError,
+    VitrineError,
+)
 from search.evaluation import (
     EvalQuery,
     evaluate,
@@ -133,6 +141,33 @@ def test_a_query_that_fails_is_named() -> None:
 
     with pytest.raises(EvaluationError, match=r"Query 'q' failed: q\.jpg does not exist"):
         evaluate(Broken(), [query("q")], {"q": {"a": 1}})
+
+
+@pytest.mark.parametrize(
+    "outage",
+    [
+        StoreUnavailableError("Milvus did not answer."),
+        StoreError("Milvus answered something."),
+        ModelMismatchError("The collection was made with another model."),
+    ],
+)
+def test_an_outage_is_not_the_querys_fault(outage: VitrineError) -> None:
+    class Down:
+        def search(self, query: Query) -> Page:
+            raise outage
+
+    with pytest.raises(type(outage)) as caught:
+        evaluate(Down(), [query("q")], {"q": {"a": 1}})
+    assert caught.value is outage
+
+
+def test_a_querys_item_that_does_not_exist_is_named_with_the_query() -> None:
+    class Without:
+        def search(self, query: Query) -> Page:
+            raise ItemNotFoundError("There is no item 'x'.")
+
+    with pytest.raises(EvaluationError, match=r"Query 'q' failed: There is no item"):
+        evaluate(Without(), [query("q")], {"q": {"a": 1}})
 
 
 def write(path: Path, *lines: object) -> Path:

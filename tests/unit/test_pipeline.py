@@ -11,6 +11,7 @@ import pytest
 from PIL import Image
 
 from indexer import IndexOptions, IndexReport, Progress, index_catalog
+from indexer.values import LEVELS
 from search.encoders import Encoder, ModelIdentity, load_encoder
 from search.encoders.base import Embeddings, Pixels
 from search.errors import CatalogError, ModelMismatchError, StoreError, UnavailableError
@@ -134,7 +135,8 @@ def test_a_catalogue_is_in_the_collection_with_everything_its_rows_say(
     catalog: Path, store: Store, encoder: CountingEncoder
 ) -> None:
     rows = rows_of(catalog, 10)
-    rows[3]["box"] = {"deep": [1, "a"]}
+    box = {"deep": [1, "a"], "deepest": json.loads("[" * (LEVELS - 1) + "]" * (LEVELS - 1))}
+    rows[3]["box"] = box
     report = run(write(catalog, rows), store, encoder)
 
     assert counts(report) == (10, 0, 0, 0, 0) and report.rows == 10
@@ -148,7 +150,7 @@ def test_a_catalogue_is_in_the_collection_with_everything_its_rows_say(
         image=str(catalog.parent / "images" / "003.png"),
         title="Item 3",
         fields={"price": 3.5},
-        extra={"box": {"deep": [1, "a"]}},
+        extra={"box": box},
     )
 
 

@@ -1,8 +1,13 @@
 import json
-from collections.abc import Mapping
-from datetime import date
+from collections.abc import Callable, Mapping
+from datetime import date, datetime
+from decimal import Decimal
 from pathlib import Path
 
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from indexer.columns import ColumnNames, Roles, find_roles
@@ -214,6 +219,94 @@ def test_texts_are_read_as_their_columns_type(tmp_path: Path) -> None:
     row = row_of(path, {"price": FieldType.FLOAT, "tags": FieldType.STRINGS})
     assert row.item.image == "/abs/a.jpg"
     assert row.item.fields == {"price": 5.0, "stock": True, "tags": ["a", "b"], "code": "007"}
+
+
+NUMBERS: Mapping[str, object] = {"whole": 42, "real": 1.5, "gaps": 38.0, "yes": True}
+
+
+def parquet(tmp_path: Path, *rows: Mapping[str, object]) -> Path:
+    path = tmp_path / "c.parquet"
+    pq.write_table(pa.Table.from_pylist([dict(row) for row in rows]), path)
+    return path
+
+
+@pytest.mark.parametrize(
+    ("write", "more", "written"),
+    [
+        (jsonl, {"huge": 2**70}, {"huge": str(2**70)}),
+        (
+            parquet,
+            {"price": Decimal("20.00"), "day": date(2024, 5, 31), "at": datetime(2024, 5, 31, 12)},
+            {"price": "20.00", "day": "2024-05-31", "at": "2024-05-31T12:00:00"},
+        ),
+    ],
+)
+def test_what_is_no_text_is_written_out_where_a_string_is_asked_for(
+    tmp_path: Path,
+    write: Callable[..., Path],
+    more: Mapping[str, object],
+    written: Mapping[str, str],
+) -> None:
+    row = {**NUMBERS, **more}
+    strings = dict.fromkeys(row, FieldType.STRING)
+    item = row_of(write(tmp_path, {"id": "1", "image": "a.jpg", **row}), strings).item
+    assert item.fields == {
+        "whole": "42", "real": "1.5", "gaps": "38", "yes": "true", **written,
+    }  # fmt: skip
+
+
+def test_the_hint_of_a_wrong_type_helps_when_it_is_followed(tmp_path: Path) -> None:
+    good = {"id": "x", "image": "a.jpg", "size": 38}
+    rows = [{**good, "id": f"g{number}"} for number in range(60)]
+    path = jsonl(tmp_path, *rows, {**good, "size": 38.5})
+    (failure,) = (row for row in rows_of(path) if isinstance(row, Failure))
+    assert "--type size=string" in failure.hint
+    last = rows_of(path, {"size": FieldType.STRING})[-1]
+    assert isinstance(last, Row) and last.item.fields == {"size": "38.5"}
+    path = jsonl(tmp_path, *rows, {**good, "size": [38]})
+    (failure,) = (row for row in rows_of(path) if isinstance(row, Failure))
+    assert failure.hint == "Correct the value in the catalogue."
+
+
+def test_columns_with_a_role_may_hold_numbers_as_tables_with_gaps_keep_them(tmp_path: Path) -> None:
+    frame = pd.DataFrame(
+        {"id": [12, None, 14], "image": "a.jpg", "title": 1.5, "product_id": [None, 7, 2**53]}
+    )
+    assert frame["id"].dtype == frame["product_id"].dtype == np.float64
+    frame.to_parquet(tmp_path / "c.parquet")
+    first, second, third = rows_of(tmp_path / "c.parquet")
+    assert isinstance(first, Row) and isinstance(third, Row)
+    assert (first.item.id, first.item.title, first.item.product_id) == ("12", "1.5", None)
+    assert (third.item.id, third.item.product_id) == ("14", str(2**53))
+    assert isinstance(second, Failure) and (second.code, second.image) == ("id_empty", "a.jpg")
+
+
+@pytest.mark.parametrize("role", ["id", "image", "title", "product_id"])
+@pytest.mark.parametrize("value", [True, ["a"], {"a": 1}, 1e999])
+def test_what_no_role_can_hold_has_a_hint_that_can_be_followed(
+    tmp_path: Path, role: str, value: object
+) -> None:
+    (failure,) = rows_of(jsonl(tmp_path, {"id": "1", "image": "a.jpg", role: value}))
+    assert isinstance(failure, Failure) and failure.code == "wrong_type"
+    assert "--type" not in failure.hint
+
+
+@pytest.mark.parametrize("opening, closing", [("[", "]"), ('{"a":', "}")])
+def test_values_that_are_nested_too_deeply_cost_their_own_row(
+    tmp_path: Path, opening: str, closing: str
+) -> None:
+    deep = opening * 900 + "1" + closing * 900
+    lines = [f'{{"id": "{number}", "image": "a.jpg", "price": 1}}' for number in range(150)]
+    lines += [
+        f'{{"id": "x", "image": "a.jpg", "box": {deep}}}',
+        f'{{"id": "y", "image": "a.jpg", "price": {deep}}}',
+        f'{{"id": {deep}, "image": "a.jpg"}}',
+    ]
+    path = tmp_path / "c.jsonl"
+    path.write_text("\n".join(lines))
+    rows = rows_of(path)
+    assert [row.code for row in rows if isinstance(row, Failure)] == ["wrong_type"] * 3
+    assert sum(isinstance(row, Row) for row in rows) == 150
 
 
 def test_paths_start_from_the_catalogue_and_not_from_the_working_directory(

@@ -4,6 +4,7 @@ from decimal import Decimal
 from itertools import islice
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -97,6 +98,14 @@ def test_bytes_that_are_no_text_make_their_own_row_unreadable(tmp_path: Path) ->
     assert numbered(path) == [(2, "1"), (3, "encoding"), (4, "3")]
 
 
+def test_values_of_text_files_have_no_outer_blanks(tmp_path: Path) -> None:
+    path = write(tmp_path / "c.csv", 'id, colour\n 1 , red\n2,"\tdark  blue "\n')
+    assert [row.values for row in good(path)] == [
+        {"id": "1", "colour": "red"},
+        {"id": "2", "colour": "dark  blue"},
+    ]
+
+
 def test_columns_without_a_name_get_one(tmp_path: Path) -> None:
     source = open_source(write(tmp_path / "c.csv", ",id, image \n0,1,a.jpg\n"))
     assert source.columns == ("column_1", "id", "image")
@@ -125,6 +134,16 @@ def test_jsonl_lines_are_rows_and_broken_ones_are_reported(tmp_path: Path) -> No
     assert open_source(path).columns == ("id", "tags", "late")
 
 
+@pytest.mark.parametrize(
+    "broken", [r'{"id": "2\ud800"}', r'{"id": "2", "\uDFFFk": 1}', r'{"id": "2", "k": ["\ud83d"]}']
+)
+def test_jsonl_lines_with_half_of_a_character_are_no_text(tmp_path: Path, broken: str) -> None:
+    smile = r'{"id": "\ud83d\ude00"}'
+    path = write(tmp_path / "c.jsonl", "\n".join([smile, broken, r'{"id": "\\ud800"}']))
+    assert numbered(path) == [(1, "\N{GRINNING FACE}"), (2, "encoding"), (3, r"\ud800")]
+    assert open_source(path).columns == ("id",)
+
+
 def test_parquet_rows_are_values_and_its_schema_gives_the_types(tmp_path: Path) -> None:
     row = {
         "id": "1",
@@ -149,6 +168,40 @@ def test_parquet_rows_are_values_and_its_schema_gives_the_types(tmp_path: Path) 
     assert [raw.number for raw in source.rows()] == [1, 2]
     assert next(iter(source.rows())).values == {**row, "kind": "dress"}
     assert source.estimate() == 2
+
+
+def texts_of_parquet(*texts: bytes) -> pa.Array:
+    """A column of texts that are not checked to be any."""
+    ends = np.cumsum([0, *(len(text) for text in texts)]).astype(np.int32)
+    buffers = [None, pa.py_buffer(ends.tobytes()), pa.py_buffer(b"".join(texts))]
+    return pa.Array.from_buffers(pa.string(), len(texts), buffers)
+
+
+@pytest.mark.parametrize("wrap", [None, "dictionary", "list"])
+def test_a_parquet_row_that_is_no_text_is_reported_and_the_others_are_read(
+    tmp_path: Path, wrap: str | None
+) -> None:
+    count, bad = 2_000, 1_500
+    ids = [str(number) for number in range(1, count + 1)]
+    texts = texts_of_parquet(*(b"\xe9t\xe9" if n == bad else b"ok" for n in range(1, count + 1)))
+    if wrap == "dictionary":
+        texts = texts.dictionary_encode()
+    elif wrap == "list":
+        texts = pa.ListArray.from_arrays(pa.array(range(count + 1), pa.int32()), texts)
+    path = tmp_path / "c.parquet"
+    pq.write_table(pa.table({"id": ids, "title": texts}), path)
+    expected: list[tuple[int, object]] = [(number, str(number)) for number in range(1, count + 1)]
+    expected[bad - 1] = (bad, "encoding")
+    assert numbered(path) == expected
+    (row,) = (row for row in open_source(path).rows() if isinstance(row, UnreadableRow))
+    assert row.reason == "Column 'title' is not valid UTF-8."
+
+
+def test_a_parquet_date_that_no_calendar_has_is_reported(tmp_path: Path) -> None:
+    path = tmp_path / "c.parquet"
+    days = pa.array([0, 10**8, 1], pa.int32()).view(pa.date32())
+    pq.write_table(pa.table({"id": ["1", "2", "3"], "added": days}), path)
+    assert numbered(path) == [(1, "1"), (2, "broken_row"), (3, "3")]
 
 
 def test_a_folder_is_a_catalogue_of_the_images_below_it(tmp_path: Path) -> None:

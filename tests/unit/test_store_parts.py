@@ -2,14 +2,14 @@
 
 import pytest
 
-from search.errors import ConflictError, UnsupportedError
+from search.errors import ConflictError, InvalidQueryError, UnsupportedError
 from search.store import CollectionSpec, SearchRequest
 from search.store.base import SERVER_SINCE
 from search.store.capabilities import capabilities_of
 from search.store.nearest import Ranking, nearest
 from search.store.rows import batches
 from search.store.schema import Layout, describe, read_layout
-from search.types import Field, FieldType
+from search.types import MAX_LIMIT, Field, FieldType, Query, TextPart
 from tests.contract.catalogue import FIELDS, MODEL, towards
 
 QUERY = towards(1.0)
@@ -97,3 +97,14 @@ def test_noise_does_not_order_equal_pictures() -> None:
     found = [("b", 0.50000004), ("a", 0.49999998), ("c", 1.0000002)]
     hits = nearest(lambda limit, excluded: found, SearchRequest(QUERY))
     assert hits == [("c", 1.0), ("a", 0.5), ("b", 0.5)]
+
+
+@pytest.mark.parametrize(("limit", "offset"), [(0, 0), (1, -1), (MAX_LIMIT, 1), (MAX_LIMIT + 1, 0)])
+def test_slices_out_of_range_are_refused_alike_everywhere(limit: int, offset: int) -> None:
+    with pytest.raises(InvalidQueryError) as of_the_query:
+        Query((TextPart("red"),), limit=limit, offset=offset)
+    with pytest.raises(InvalidQueryError) as of_the_store:
+        nearest(lambda limit, excluded: [], SearchRequest(QUERY, limit, offset))
+    assert str(of_the_query.value) == str(of_the_store.value)
+    assert of_the_query.value.details == of_the_store.value.details
+    assert of_the_store.value.details == {"limit": limit, "offset": offset}

@@ -8,6 +8,7 @@ from fastapi.testclient import TestClient
 
 from api.app import create_app
 from search.config import Settings
+from tests.local_client import local_client
 from tests.sample_collection import build, chosen_rows
 from tests.waiting import wait_until
 
@@ -28,7 +29,7 @@ def settings(tmp_path_factory: pytest.TempPathFactory, rows: list[dict[str, str]
 @pytest.fixture(scope="session")
 def client(settings: Settings) -> Iterator[TestClient]:
     """A client of the service, once that is ready."""
-    with TestClient(create_app(settings)) as client:
+    with local_client(create_app(settings)) as client:
         wait_until(lambda: client.get("/readyz").status_code == 200, 60)
         yield client
 

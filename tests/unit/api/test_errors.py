@@ -3,26 +3,44 @@
 import inspect
 import json
 import logging
+import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
 
 from api.app import MAX_JSON_BYTES, create_app
-from api.errors import STATUS, status_of
+from api.errors import MAX_ENTRIES, MAX_TEXT, SENTENCES, STATUS, error_response, status_of
 from api.readiness import EngineSlot
 from api.schemas import SearchBody
 from search import errors
 from search.config import Settings
 from search.engine import SearchEngine
 from tests.error_shape import error_of
+from tests.local_client import local_client
 
 CLASSES = [
     member
     for _, member in inspect.getmembers(errors, inspect.isclass)
     if issubclass(member, errors.VitrineError)
 ]
+ABOUT_THE_REQUEST = {
+    errors.InvalidInputError,
+    errors.EmptyQueryError,
+    errors.InvalidQueryError,
+    errors.FilterError,
+    errors.FilterSyntaxError,
+    errors.UnknownFieldError,
+    errors.FilterTypeError,
+    errors.ImageError,
+    errors.ImageUnreadableError,
+    errors.ImageTooLargeError,
+    errors.NotFoundError,
+    errors.ItemNotFoundError,
+}
+"""What the client hears in full. A new class is not here: it needs a sentence of its own."""
 SECRET = "password=hunter2"
 
 
@@ -54,7 +72,7 @@ def add_failing_routes(app: FastAPI) -> None:
 def client() -> Iterator[TestClient]:
     app = create_app(Settings(), slot=EngineSlot(Settings(), opener=never_opens))
     add_failing_routes(app)
-    with TestClient(app) as client:
+    with local_client(app) as client:
         yield client
 
 
@@ -64,8 +82,18 @@ def test_every_error_class_has_a_status_of_its_own_line(error_class: type) -> No
     assert 400 <= STATUS[error_class] < 600
 
 
-def test_the_table_names_nothing_else() -> None:
+def test_the_tables_name_nothing_else() -> None:
     assert set(STATUS) == set(CLASSES)
+    assert set(SENTENCES) == set(CLASSES) - ABOUT_THE_REQUEST
+
+
+def test_what_a_fixed_sentence_replaces_is_logged(
+    client: TestClient, capsys: pytest.CaptureFixture[str]
+) -> None:
+    answer = client.get("/fails/StoreError")
+    assert "It failed" not in answer.text
+    logged = capsys.readouterr()
+    assert "It failed. Mend it." in logged.out + logged.err
 
 
 @pytest.mark.parametrize(
@@ -102,8 +130,12 @@ def test_domain_errors_in_the_one_shape(
     response = client.get(f"/fails/{error_class.__name__}")
     error = error_of(response, STATUS[error_class])
     assert error["code"] == error_class.code
-    assert error["message"] == "It failed. Mend it."
-    assert error["details"] == {"item": "a", "hint": "Mend it."}
+    if error_class in ABOUT_THE_REQUEST:
+        assert error["message"] == "It failed. Mend it."
+        assert error["details"] == {"item": "a", "hint": "Mend it."}
+    else:
+        assert error["message"] == SENTENCES[error_class]
+        assert error["details"] == {}
     assert ("retry-after" in response.headers) == (response.status_code == 503)
 
 
@@ -150,13 +182,111 @@ def test_what_was_sent_is_not_repeated_in_a_422(client: TestClient) -> None:
     }
 
 
-@pytest.mark.parametrize("body", [b"{", b"\xff\xfe", b"[]", b"null", b"1e999999"])
-def test_bodies_that_are_no_query(client: TestClient, body: bytes) -> None:
+@pytest.mark.parametrize(
+    ("body", "status"),
+    [
+        (b"{", 422),
+        (b"\xff\xfe", 422),
+        (b'{"text": "\xff"}', 400),
+        (b"[]", 422),
+        (b"null", 422),
+        (b"1e999999", 422),
+        (b"[" * 500_000, 400),
+        (b"9" * 500_000, 400),
+        (b'{"filter":' + b'{"not":' * 5_000 + b"1" + b"}" * 5_001, 400),
+    ],
+    ids=[
+        "cut",
+        "UTF-16",
+        "not UTF-8",
+        "list",
+        "null",
+        "infinity",
+        "deep",
+        "long number",
+        "deep filter",
+    ],
+)
+def test_bodies_that_are_no_query(client: TestClient, body: bytes, status: int) -> None:
     response = client.post(
         "/takes/query", content=body, headers={"content-type": "application/json"}
     )
-    assert error_of(response, response.status_code)["code"]
-    assert response.status_code in (400, 422)
+    assert error_of(response, status)["code"]
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"colour": {"\ud800": 1}},
+        {"\ud800": 1},
+        {"text": "\ud800"},
+        {"parts": [{"\udc00": 1}]},
+    ],
+)
+def test_halves_of_surrogate_pairs(client: TestClient, body: dict[str, object]) -> None:
+    content = json.dumps(body)
+    headers = {"content-type": "application/json"}
+    response = client.post("/takes/query", content=content, headers=headers)
+    assert error_of(response, 422)["code"] == "invalid_request"
+
+
+def test_whatever_details_hold_can_be_sent() -> None:
+    details = {
+        "\ud800": "\udfff",
+        "number": float("nan"),
+        "path": Path("a"),
+        "nested": [{"a": float("inf")}, (1, None, True)],
+        "long": ["x" * 5000] * 5000,
+    }
+    response = error_response("id", 400, "code", "\ud800" * 5000, details=details)
+    sent = json.loads(bytes(response.body))["error"]["details"]
+    assert sent["?"] == "?" and sent["number"] == "nan" and sent["path"] == "a"
+    assert sent["nested"] == [{"a": "inf"}, [1, None, True]]
+    assert len(sent["long"]) == MAX_ENTRIES and len(sent["long"][0]) == MAX_TEXT
+
+
+MEGABYTE_OF_KEYS = b"{" + b",".join(b'"k%d":1' % i for i in range(90_000)) + b"}"
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        MEGABYTE_OF_KEYS,
+        b'{"parts":[' + MEGABYTE_OF_KEYS + b"]}",
+        b'{"filter":' + MEGABYTE_OF_KEYS + b"}",
+        b'{"filter":{"or":[' + b"{}," * 300_000 + b"{}]}}",
+        b'{"' + b"k" * 1_000_000 + b'":1}',
+        b'{"parts":[' + b"{}," * 9_000 + b"{}]}",
+        b'{"parts":[{' + b",".join(b'"k%d":1' % i for i in range(9_000)) + b"}]}",
+    ],
+    ids=["keys", "keys of a part", "keys of a filter", "entries", "long key", "parts", "fewer"],
+)
+def test_much_that_does_not_fit_is_refused_quickly_and_briefly(
+    client: TestClient, body: bytes
+) -> None:
+    began = time.monotonic()
+    response = client.post(
+        "/takes/query", content=body, headers={"content-type": "application/json"}
+    )
+    took_s = time.monotonic() - began
+    error = error_of(response, 422)
+    assert len(response.content) < 10_000
+    assert len(error["details"]["problems"]) <= 20
+    assert took_s < 1.0  # Each took seconds, in which nobody else was answered.
+
+
+@pytest.mark.parametrize(
+    ("path", "content_type"),
+    [
+        ("/v1/search", "application/x-www-form-urlencoded"),
+        ("/v1/search", "text/plain"),
+        ("/v1/search/image", "application/x-www-form-urlencoded"),
+    ],
+)
+def test_large_bodies_that_no_route_wants(client: TestClient, path: str, content_type: str) -> None:
+    headers = {"content-type": content_type}
+    response = client.post(path, content=b"a&" * 500_000, headers=headers)
+    assert error_of(response, 413)["code"] == "too_large"
 
 
 def test_announced_body_is_refused_unread(client: TestClient) -> None:

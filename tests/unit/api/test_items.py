@@ -9,9 +9,13 @@ from fastapi.testclient import TestClient
 from PIL import Image
 
 from api.app import create_app
+from api.images import image_file, render_jpeg
 from search.config import Settings
+from search.images import ImageLimits
 from search.store import open_store
+from search.types import Item
 from tests.error_shape import error_of
+from tests.local_client import local_client
 from tests.sample_collection import ODD_IDS, build
 from tests.waiting import wait_until
 
@@ -82,6 +86,21 @@ def test_picture_is_scaled_and_encoded_anew(client: TestClient, rows: Rows, size
     assert response.content != Path(rows[0]["image"]).read_bytes()
 
 
+@pytest.mark.parametrize("form", ["JPEG", "PNG"])
+def test_what_a_file_says_beside_its_pixels_stays_inside(tmp_path: Path, form: str) -> None:
+    exif = Image.Exif()
+    exif[0x010E] = "secret description"
+    path = tmp_path / "x"
+    Image.new("RGB", (40, 30)).save(
+        path, form, exif=exif, xmp=b"secret xmp", comment=b"secret comment", dpi=(77, 77)
+    )
+    file = image_file(Item("x", str(path)))
+    picture = Image.open(io.BytesIO(render_jpeg(file, 100, ImageLimits())))
+    assert picture.size == (40, 30)
+    assert set(picture.info) <= {"jfif", "jfif_version", "jfif_unit", "jfif_density"}
+    assert picture.info["jfif_density"] == (1, 1)
+
+
 def test_picture_is_not_blown_up(client: TestClient, rows: Rows) -> None:
     picture = Image.open(io.BytesIO(client.get(address(rows[0]["id"], "/image?size=2048")).content))
     assert picture.size == Image.open(rows[0]["image"]).size
@@ -137,7 +156,7 @@ def mended(tmp_path_factory: pytest.TempPathFactory, rows: Rows) -> tuple[Settin
 def test_image_files_that_changed(mended: tuple[Settings, Path]) -> None:
     settings, folder = mended
     files = sorted(folder.glob("[012].*"))
-    with TestClient(create_app(settings)) as client:
+    with local_client(create_app(settings)) as client:
         wait_until(lambda: client.get("/readyz").status_code == 200, 60)
         before = client.get("/v1/items/item-0/image").headers["etag"]
         files[0].write_bytes(files[0].read_bytes()[:100])
@@ -154,7 +173,7 @@ def test_image_files_that_changed(mended: tuple[Settings, Path]) -> None:
 
 def test_database_is_let_go_at_the_end(mended: tuple[Settings, Path]) -> None:
     settings, _ = mended
-    with TestClient(create_app(settings)) as client:
+    with local_client(create_app(settings)) as client:
         wait_until(lambda: client.get("/readyz").status_code == 200, 60)
     store = open_store(settings.db)
     assert store.count(settings.collection) == 3

@@ -25,7 +25,7 @@ def fails():
     secret = "hunter2"
     raise RuntimeError("the cause")
 
-with TestClient(app) as client:
+with TestClient(app, base_url="http://localhost") as client:
     client.get("/v1/search?q=private+wish", headers={{"X-Request-ID": "my-id"}})
     client.get("/fails", headers={{"X-Request-ID": "bad-id"}})
 logging.getLogger("uvicorn.error").warning("from the server")

@@ -14,6 +14,7 @@ from api.routes.page import WEB
 from search.config import Settings
 from search.engine import SearchEngine
 from search.errors import CollectionNotFoundError
+from tests.local_client import local_client
 
 PAGES = ("/", "/docs")
 FILES = ("/web/style.css", "/web/app.js", "/web/docs.js", "/docs-assets/swagger-ui-bundle.js")
@@ -26,7 +27,7 @@ def never_opens(settings: Settings) -> SearchEngine:
 @pytest.fixture(scope="module")
 def client() -> Iterator[TestClient]:
     slot = EngineSlot(Settings(), opener=never_opens)
-    with TestClient(create_app(Settings(), slot=slot)) as client:
+    with local_client(create_app(Settings(), slot=slot)) as client:
         yield client
 
 
@@ -113,10 +114,3 @@ def test_openapi_has_examples(document: dict[str, Any]) -> None:
     assert all(
         p.get("examples") or p["schema"].get("examples") for p in parameters if p["name"] == "q"
     )
-
-
-def test_behind_a_proxy_under_a_path() -> None:
-    slot = EngineSlot(Settings(), opener=never_opens)
-    app = create_app(Settings(), slot=slot)
-    with TestClient(app, root_path="/shop") as client:
-        assert client.get("/openapi.json").json()["servers"] == [{"url": "/shop"}]

@@ -1,0 +1,223 @@
+"""Looking collections up in Milvus, and reading their rows."""
+
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any
+
+from search.errors import (
+    CollectionNotFoundError,
+    ConflictError,
+    SchemaMismatchError,
+    StoreError,
+)
+from search.filters import check_filter
+from search.filters.ast import Filter
+from search.store import rows, schema
+from search.store.connection import Connection
+from search.store.expressions import EVERYTHING, NOTHING, all_of, expression, id_in, literal
+from search.types import Item
+
+IDS_PER_CALL = 500
+"""Items fetched or deleted by one call: 500 of the largest rows stay below a message's limit."""
+
+SCAN_BATCH = 10_000
+"""Ids per page of a scan. Milvus Lite walks the whole collection for each page."""
+
+STRONG = "Strong"
+SESSION = "Session"
+
+
+@dataclass(frozen=True, slots=True)
+class Collection:
+    """A collection that was looked up: its own name, whatever alias led there, and its layout."""
+
+    name: str
+    layout: schema.Layout
+    id: int
+
+
+class Reader:
+    """What the store's methods share: collections by name, rows by id or expression."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._db = connection
+        self._loaded: set[tuple[str, int]] = set()
+        self._loading = threading.Lock()
+
+    def forget(self, name: str) -> None:
+        """The collection was dropped: one of that name has to be loaded again."""
+        with self._loading:
+            self._loaded = {key for key in self._loaded if key[0] != name}
+
+    def find(self, name: str) -> Collection:
+        """The collection of that name or behind that alias, ready to be read."""
+        collection = self.lookup(name)
+        self.load(collection)
+        return collection
+
+    def lookup(self, name: str) -> Collection:
+        """The collection of that name or behind that alias, which need not be in memory."""
+        try:
+            described = self._db.call(self._db.client.describe_collection, name)
+        except CollectionNotFoundError as error:
+            raise CollectionNotFoundError(
+                f"There is no collection or alias '{name}' in {self._db.address}.",
+                hint="See which there are: vitrine collections.",
+                details={"collection": name},
+            ) from error
+        layout = schema.read_layout(described)
+        if layout is None:
+            raise SchemaMismatchError(
+                f"The collection {name} was not made by vitrine.",
+                hint="Choose another name, and index the catalogue into it.",
+                details={"collection": name},
+            )
+        return Collection(described["collection_name"], layout, described.get("collection_id", 0))
+
+    def own(self, name: str) -> Collection:
+        """The collection of exactly that name, looked up: what writes want, never an alias."""
+        collection = self.lookup(name)
+        if collection.name != name:
+            raise CollectionNotFoundError(
+                f"'{name}' is an alias of {collection.name}, not a collection.",
+                hint=f"Write to {collection.name}.",
+                details={"alias": name, "collection": collection.name},
+            )
+        return collection
+
+    def target(self, name: str) -> str | None:
+        """The collection that the name or alias stands for, whoever made it; None if free."""
+        try:
+            described = self._db.call(self._db.client.describe_collection, name)
+        except CollectionNotFoundError:
+            return None
+        return str(described["collection_name"])
+
+    def load(self, collection: Collection) -> None:
+        """Load on first use: a database that was opened again answers nothing before."""
+        key = (collection.name, collection.id)
+        if key in self._loaded:
+            return
+        with self._db.writing(), self._loading:
+            load = self._db.client.load_collection
+            try:
+                self._db.call(load, collection.name, slow=True)
+            except StoreError:
+                if not self._db.embedded:
+                    raise
+                # Lite does not write index files in one step: a kill may leave half of one, and
+                # the collection cannot be loaded then. Its rows are whole; make the index anew.
+                self._db.call(self._db.client.drop_index, collection.name, "embedding", slow=True)
+                self.make_index(collection.name)
+                self._db.call(load, collection.name, slow=True)
+            self._loaded.add(key)
+
+    def make_index(self, name: str) -> None:
+        """Make the index. Servers may say it exists when their own retry was the second one."""
+        index = schema.milvus_index(embedded=self._db.embedded)
+        with suppress(ConflictError):
+            self._db.call(self._db.client.create_index, name, index, slow=True)
+
+    def size(self, collection: Collection) -> int:
+        """How many items there are, without loading: exact embedded and if loaded already."""
+        if self._db.embedded or self._is_loaded(collection):
+            return self.count(collection, EVERYTHING)
+        told = self._db.call(self._db.client.get_collection_stats, collection.name)
+        return int(told["row_count"])
+
+    def _is_loaded(self, collection: Collection) -> bool:
+        from pymilvus.client.types import LoadState
+
+        told = self._db.call(self._db.client.get_load_state, collection.name)
+        return bool(told["state"] == LoadState.Loaded)
+
+    def aliases(self, name: str) -> tuple[str, ...]:
+        """The aliases of a collection, sorted."""
+        listed = self._db.call(self._db.client.list_aliases, name)
+        return tuple(sorted(listed["aliases"]))
+
+    def expression(self, filter: Filter | None, collection: Collection) -> str:
+        """What Milvus calls the filter, checked against the collection's fields."""
+        if filter is None:
+            return EVERYTHING
+        return expression(check_filter(filter, collection.layout.fields), collection.layout)
+
+    def count(self, collection: Collection, condition: str) -> int:
+        """How many rows satisfy the expression."""
+        # An empty expression is counted without a walk through the rows.
+        filter = "" if condition == EVERYTHING else condition
+        [row] = self.query(collection, filter, ["count(*)"], consistency=STRONG)
+        return int(row["count(*)"])
+
+    def items(self, collection: Collection, ids: Sequence[str]) -> dict[str, Item]:
+        """The items of those ids that exist, by id."""
+        stored = self.fetch(collection, ids, collection.layout.item_columns)
+        return {id: rows.decode(row, collection.layout) for id, row in stored.items()}
+
+    def fetch(
+        self, collection: Collection, ids: Sequence[str], columns: list[str]
+    ) -> dict[str, Mapping[str, Any]]:
+        """These columns of those ids that exist, by id."""
+        found: dict[str, Mapping[str, Any]] = {}
+        for part in parts_of(ids):
+            for row in self.query(collection, id_in(part), ["id", *columns]):
+                found[row["id"]] = row
+        return found
+
+    def scan(self, collection: Collection, condition: str) -> Iterator[str]:
+        """The ids of all rows that satisfy the expression, each once."""
+        # Asked with "iterator", Milvus gives the next ids and not just any, but pymilvus drops the
+        # consistency level then: so catch up first.
+        self.catch_up(collection)
+        last = ""
+        while True:
+            after = f"id > {literal(last)}"
+            page = self.query(
+                collection,
+                after if condition == EVERYTHING else all_of(condition, after),
+                ["id"],
+                limit=SCAN_BATCH,
+                iterator="True",
+                reduce_stop_for_best="True",
+            )
+            ids = sorted({row["id"] for row in page})
+            if not ids:
+                return
+            yield from ids
+            # A short page is not the last: servers cut it first and drop replaced rows after.
+            last = ids[-1]
+
+    def catch_up(self, collection: Collection) -> None:
+        """Wait until everything written so far, by anyone, can be read."""
+        if not self._db.embedded:
+            self.query(collection, NOTHING, ["id"], consistency=STRONG)
+
+    def query(
+        self,
+        collection: Collection,
+        condition: str,
+        columns: list[str],
+        *,
+        consistency: str = SESSION,
+        **options: Any,
+    ) -> list[dict[str, Any]]:
+        """The rows that satisfy the expression, in no promised order."""
+        return list(
+            self._db.call(
+                self._db.client.query,
+                collection.name,
+                filter=condition,
+                output_fields=columns,
+                consistency_level=consistency,
+                **options,
+            )
+        )
+
+
+def parts_of(ids: Sequence[str]) -> Iterator[list[str]]:
+    """The ids, each once, in lists of what one call takes; ids that cannot exist are left out."""
+    distinct = [id for id in dict.fromkeys(ids) if id]
+    for start in range(0, len(distinct), IDS_PER_CALL):
+        yield distinct[start : start + IDS_PER_CALL]
