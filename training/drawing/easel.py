@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-import skia  # type: ignore[import-not-found]
+import skia
 
 from training.drawing import fabric
 from training.drawing.fabric import Cloth

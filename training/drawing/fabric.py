@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import skia  # type: ignore[import-not-found]
+import skia
 
 from training.drawing.geometry import Path, circle, shape
 from training.drawing.palette import Rgb, darker, lighter, luminance, mix

@@ -4,7 +4,7 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-import skia  # type: ignore[import-not-found]
+import skia
 
 # A corner (x, y), or a smooth point (x, y, tension) where the line bends gently.
 Spot = tuple[float, float] | tuple[float, float, float]

@@ -5,7 +5,7 @@ from types import MappingProxyType
 from typing import Any
 
 import numpy as np
-import skia  # type: ignore[import-not-found]
+import skia
 from PIL import Image
 
 from training.drawing import accessories, bags, bottoms, dresses, fabric, outerwear, shoes, tops
