@@ -2,7 +2,7 @@
 
 import itertools
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from benchmarks.indexing import COLLECTION, DATABASE
@@ -27,29 +27,31 @@ def texts() -> Iterator[str]:
 
 
 def run(catalog: Path, model: str, folder: Path, queries: int) -> list[Measure]:
-    """Text queries one after the other, without any cache, on what `indexing.run` indexed."""
+    """Text queries one at a time on what `indexing.run` indexed, the two sides taking turns.
+
+    No text comes twice in a row and nothing is cached, so that every query is encoded.
+    """
     settings = Settings(db=str(folder / DATABASE), collection=COLLECTION, model=model)
     with open_engine(settings) as engine:
-        name = engine.info.name
-        ours = _times(lambda text: engine.search(Query((TextPart(text),))), queries)
-    by_hand = _times(_by_hand(folder / DATABASE, name, model), queries)
+        by_hand = _by_hand(folder / DATABASE, engine.info.name, model)
+        sides = (lambda text: engine.search(Query((TextPart(text),))), by_hand)
+        ours, theirs = _times(sides, queries)
     peer = "open_clip + pymilvus by hand"
     return [
-        Measure(
-            f"text query {label}", percentile(ours, share), "ms", percentile(by_hand, share), peer
-        )
-        for label, share in (("p50", 0.5), ("p95", 0.95))
+        Measure(f"text query {name}", percentile(ours, at), "ms", percentile(theirs, at), peer)
+        for name, at in (("p50", 0.5), ("p95", 0.95))
     ]
 
 
-def _times(ask: Callable[[str], object], queries: int) -> list[float]:
-    """Milliseconds of each query after a few that warm up."""
-    taken: list[float] = []
+def _times(sides: Sequence[Callable[[str], object]], queries: int) -> list[list[float]]:
+    """Milliseconds of each side's queries, after a few that warm up."""
+    taken: list[list[float]] = [[] for _ in sides]
     for text in itertools.islice(texts(), WARM_UP + queries):
-        started = time.perf_counter()
-        ask(text)
-        taken.append((time.perf_counter() - started) * 1000)
-    return taken[WARM_UP:]
+        for side, times in zip(sides, taken):
+            started = time.perf_counter()
+            side(text)
+            times.append((time.perf_counter() - started) * 1000)
+    return [times[WARM_UP:] for times in taken]
 
 
 def _by_hand(database: Path, collection: str, model: str) -> Callable[[str], object]:

@@ -56,10 +56,13 @@ def accuracy(images: Floats, prompts: Floats, labels: Sequence[str], names: Sequ
 
 
 def ndcg(gains: Sequence[float], ideal: Sequence[float], k: int = 10) -> float:
-    """Normalised discounted cumulative gain of ranked gains; ideal are all gains of the query."""
+    """Normalised discounted cumulative gain of ranked gains; ideal are all gains of the query.
+
+    Linear gains, as trec_eval and `search.evaluation` have them.
+    """
     best = _dcg(sorted(ideal, reverse=True)[:k])
     return _dcg(gains[:k]) / best if best > 0 else 0.0
 
 
 def _dcg(gains: Sequence[float]) -> float:
-    return float(sum((2.0**gain - 1) / np.log2(place + 2) for place, gain in enumerate(gains)))
+    return float(sum(gain / np.log2(place + 2) for place, gain in enumerate(gains)))

@@ -13,7 +13,7 @@ from search.types import ImagePart, Page, Query, TextPart
 
 SAMPLE_DATA = Path(__file__).parents[2] / "sample_data"
 FILTER = "price<60 in_stock=true"
-LIMIT = 6
+LIMIT = 5
 
 
 def demo(

@@ -80,10 +80,10 @@ def evaluate(
 
 
 def _table(result: "Evaluation") -> Table:
-    table = Table(header_style="bold", box=SIMPLE_HEAD, pad_edge=False)
-    table.add_column("queries")
+    table = Table(header_style="bold", box=SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
+    table.add_column("queries", no_wrap=True)
     for heading in HEADINGS.values():
-        table.add_column(heading, justify="right")
+        table.add_column(heading, justify="right", no_wrap=True)
     table.add_row("all", *_cells(result.overall), end_section=True)
     for parts in (result.by_kind, result.by_held_out, result.by_group):
         for name, metrics in parts.items():

@@ -60,7 +60,7 @@ class ModelSource:
 
 
 # dim and image size from open_clip's configs, parameters counted on the models that they build,
-# licences from the weights' own publications. `mini` is what search/models/mini/ holds.
+# licences as far as their publishers or mirrors say. `mini` is what search/models/mini/ holds.
 _PRESETS = (
     Preset(
         BUNDLED, BUNDLED, 256, 112, 7.2, "Apache-2.0",

@@ -134,30 +134,31 @@ print(json.dumps(found))
 """
 
 
+@pytest.fixture(scope="module")
+def found(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    home = tmp_path_factory.mktemp("home")
+    model = home / "hub" / "models--shop--mini"
+    snapshot = model / "snapshots" / ("0" * 40)
+    snapshot.parent.mkdir(parents=True)
+    copied_model(snapshot)
+    edit_config(snapshot, model_cfg={"text_cfg": text_config(hf_tokenizer_name="shop/mini")})
+    (snapshot / "config.json").write_text("{}")
+    (model / "refs").mkdir()
+    (model / "refs" / "main").write_text("0" * 40)
+    # A port where nobody listens is a hub that cannot be reached, with or without a network.
+    environment = {"HF_ENDPOINT": "http://127.0.0.1:9", "HF_HOME": str(home)}
+    done = subprocess.run(
+        [sys.executable, "-c", FRESH_PROCESS],
+        capture_output=True, text=True, timeout=180, cwd=Path(__file__).parents[2],
+        env={**os.environ, **environment},
+    )  # fmt: skip
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.count("\n") == 1  # Nothing but what the script prints.
+    return json.loads(done.stdout)
+
+
 class TestFreshProcess:
     """What a process sees that has done nothing before, beside a hub that cannot be reached."""
-
-    @pytest.fixture(scope="class")
-    def found(self, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
-        home = tmp_path_factory.mktemp("home")
-        model = home / "hub" / "models--shop--mini"
-        snapshot = model / "snapshots" / ("0" * 40)
-        snapshot.parent.mkdir(parents=True)
-        copied_model(snapshot)
-        edit_config(snapshot, model_cfg={"text_cfg": text_config(hf_tokenizer_name="shop/mini")})
-        (snapshot / "config.json").write_text("{}")
-        (model / "refs").mkdir()
-        (model / "refs" / "main").write_text("0" * 40)
-        # A port where nobody listens is a hub that cannot be reached, with or without a network.
-        environment = {"HF_ENDPOINT": "http://127.0.0.1:9", "HF_HOME": str(home)}
-        done = subprocess.run(
-            [sys.executable, "-c", FRESH_PROCESS],
-            capture_output=True, text=True, timeout=180, cwd=Path(__file__).parents[2],
-            env={**os.environ, **environment},
-        )  # fmt: skip
-        assert (done.returncode, done.stderr) == (0, "")
-        assert done.stdout.count("\n") == 1  # Nothing but what the script prints.
-        return json.loads(done.stdout)
 
     def test_importing_the_package_imports_no_torch(self, found: dict[str, Any]) -> None:
         assert found["imported"] == []

@@ -310,7 +310,8 @@ def test_figures_of_a_case_worked_out_by_hand() -> None:
     near = np.array([[1, 0], [0.9, 0.1], [0, 1], [0.1, 0.9]], np.float32)
     assert neighbour_shares(near, ["a", "a", "b", "b"], k=1) == 1.0
     assert ndcg([1, 0], [1, 0]) == 1.0
-    assert 0 < ndcg([0, 1], [1, 0]) < 1
+    assert ndcg([0, 1], [1, 0]) == pytest.approx(1 / np.log2(3))
+    assert ndcg([1, 3], [1, 3]) == pytest.approx((1 + 3 / np.log2(3)) / (3 + 1 / np.log2(3)))
 
 
 def test_reports_name_what_was_measured(tmp_path: Path) -> None:
