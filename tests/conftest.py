@@ -13,6 +13,7 @@ import pytest
 
 from search.store import Store, open_store
 from tests.milvus_server import MilvusServer, ServerMissing, packaged_data, unpack
+from tests.required import is_required
 
 
 @pytest.fixture(scope="session")
@@ -27,7 +28,7 @@ def milvus_uri(
     try:
         data = packaged_data()
     except ServerMissing as missing:
-        if _server_required():
+        if is_required("VITRINE_TEST_SERVER"):
             pytest.fail(f"The real Milvus server is required here. {missing}")
         pytest.skip(str(missing))
     binaries = unpack(data, _cache(pytestconfig, tmp_path_factory) / "milvus-server")
@@ -57,11 +58,6 @@ def store(
     opened = open_store(uri)
     yield opened
     opened.close()
-
-
-def _server_required() -> bool:
-    said = os.environ.get("VITRINE_TEST_SERVER", "")
-    return said == "required" or os.environ.get("CI", "").lower() in ("1", "true")
 
 
 def _cache(config: pytest.Config, fallback: pytest.TempPathFactory) -> Path:

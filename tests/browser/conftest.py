@@ -1,6 +1,5 @@
 """A real server on a port of its own, and Debian's Chromium."""
 
-import os
 import re
 import shutil
 import signal
@@ -12,6 +11,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
 
+from tests.required import is_required
 from tests.sample_collection import build, chosen_rows
 from tests.waiting import wait_until
 
@@ -27,7 +27,7 @@ def chromium() -> str:
     found = next(filter(None, map(shutil.which, BROWSERS)), None)
     if found is None:
         message = "Chromium is not installed: apt-get install chromium"
-        if _browser_required():
+        if is_required("VITRINE_TEST_BROWSER"):
             pytest.fail(message, pytrace=False)
         pytest.skip(message)
     return found
@@ -79,11 +79,6 @@ def page(browser: Browser, url: str) -> Iterator[Page]:
         opened.on("request", lambda r: problems.append(r.url) if _is_foreign(r.url, url) else None)
         yield opened
         assert not problems
-
-
-def _browser_required() -> bool:
-    said = os.environ.get("VITRINE_TEST_BROWSER", "")
-    return said == "required" or os.environ.get("CI", "").lower() in ("1", "true")
 
 
 def _stop(process: "subprocess.Popen[bytes]") -> int:

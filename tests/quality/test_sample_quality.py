@@ -32,5 +32,7 @@ def test_pictures_find_their_products(evaluation: Evaluation) -> None:
     assert evaluation.by_kind["image"].ndcg_10 > 0.89
 
 
-def test_combinations_that_were_never_drawn_in_training_are_found_too(evaluation: Evaluation) -> None:
+def test_combinations_that_were_never_drawn_in_training_are_found_too(
+    evaluation: Evaluation,
+) -> None:
     assert evaluation.by_held_out["held_out"].ndcg_10 > 0.93
