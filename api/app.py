@@ -7,11 +7,14 @@ import anyio.to_thread
 from fastapi import FastAPI
 
 from api.errors import install_error_handlers
+from api.images import FETCHING
 from api.middleware import BodyLimit, EncodedItemIds, KnownHosts, RequestContext
 from api.readiness import EngineSlot
 from api.routes import collections, health, items, page, search
 from api.version import version
+from indexer.fetching import Fetcher
 from search.config import Settings
+from search.images import ImageLimits
 
 MAX_CONCURRENT = 16
 """Requests that are worked on at once; the others wait. Routes run in threads, never in the
@@ -86,6 +89,10 @@ def host_names(settings: Settings) -> frozenset[str]:
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     slot: EngineSlot = app.state.engine
     anyio.to_thread.current_default_thread_limiter().total_tokens = MAX_CONCURRENT
+    settings: Settings = app.state.settings
+    limits = ImageLimits(settings.max_image_bytes, settings.max_image_pixels)
+    app.state.fetcher = Fetcher(limits, FETCHING)
     slot.start()
     yield
+    await anyio.to_thread.run_sync(app.state.fetcher.close)
     await anyio.to_thread.run_sync(slot.close)

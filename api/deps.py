@@ -8,6 +8,7 @@ from fastapi import Depends, Path, Request
 from pydantic import JsonValue
 
 from api.readiness import EngineSlot
+from indexer.fetching import Fetcher
 from search.config import Settings
 from search.engine import SearchEngine
 from search.errors import InvalidQueryError
@@ -43,6 +44,13 @@ def get_limits(settings: Annotated[Settings, Depends(get_settings)]) -> ImageLim
     return ImageLimits(settings.max_image_bytes, settings.max_image_pixels)
 
 
+def get_fetcher(request: Request) -> Fetcher:
+    """What reads images that are not files of this machine."""
+    fetcher = request.app.state.fetcher
+    assert isinstance(fetcher, Fetcher)
+    return fetcher
+
+
 def get_item_id(
     id: Annotated[str, Path(description="The item's id, percent-encoded, slashes too.")],
 ) -> str:
@@ -70,4 +78,5 @@ def read_filter(given: Mapping[str, JsonValue] | str | None, engine: SearchEngin
 
 Engine = Annotated[SearchEngine, Depends(get_engine)]
 Limits = Annotated[ImageLimits, Depends(get_limits)]
+ImageFetcher = Annotated[Fetcher, Depends(get_fetcher)]
 ItemIdFromPath = Annotated[str, Depends(get_item_id)]

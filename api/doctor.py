@@ -154,7 +154,7 @@ def _embedded_to_be(path: Path) -> Finding:
 
 
 def _disk(settings: Settings) -> Finding:
-    path = Path(settings.db) if "://" not in settings.db else settings.job_dir
+    path = Path(settings.db) if "://" not in settings.db else settings.jobs
     free = shutil.disk_usage(_existing(path.absolute())).free
     message = f"{free / 1e9:.1f} GB free at {path}"
     if free < LOW_DISK_BYTES:

@@ -44,6 +44,7 @@ STATUS: Mapping[type[errors.VitrineError], HTTPStatus] = {
     errors.UnavailableError: HTTPStatus.SERVICE_UNAVAILABLE,
     errors.StoreUnavailableError: HTTPStatus.SERVICE_UNAVAILABLE,
     errors.DatabaseLockedError: HTTPStatus.SERVICE_UNAVAILABLE,
+    errors.ImageUnavailableError: HTTPStatus.SERVICE_UNAVAILABLE,
     errors.ModelUnavailableError: HTTPStatus.SERVICE_UNAVAILABLE,
     errors.StoreError: HTTPStatus.BAD_GATEWAY,
 }
@@ -69,6 +70,7 @@ SENTENCES: Mapping[type[errors.VitrineError], str] = {
     errors.StoreUnavailableError: "The database cannot be reached, or did not answer in time. "
     + _AS_LOGGED,
     errors.DatabaseLockedError: f"Another process has the database open. {_AS_LOGGED}",
+    errors.ImageUnavailableError: f"The picture cannot be fetched now. {_AS_LOGGED}",
     errors.ModelUnavailableError: f"The model cannot be loaded. {_AS_LOGGED}",
     errors.StoreError: f"The database answered with an error. {_AS_LOGGED}",
 }
@@ -108,6 +110,12 @@ def install_error_handlers(app: FastAPI) -> None:
 def status_of(error: errors.VitrineError) -> int:
     """The HTTP status of a domain error."""
     return STATUS[_listed(error)]
+
+
+def told(error: errors.VitrineError) -> str:
+    """What the client hears of an error: its own words, or the sentence that stands for them."""
+    sentence = None if isinstance(error, NotOpenError) else SENTENCES.get(_listed(error))
+    return _text(sentence or str(error))
 
 
 def error_response(

@@ -1,16 +1,21 @@
-"""Pictures of items: decoded and encoded anew, so that never a byte of a file goes out as it is."""
+"""Pictures of items: decoded and encoded anew, so that never a byte of a file goes out as it is.
+
+Those on web servers are left to the browser: their own servers are made for that.
+"""
 
 import hashlib
 import io
 import os
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import unquote, urlsplit
+from urllib.parse import urlsplit
 
 import structlog
 from PIL import Image
 
-from search.errors import ImageError, NotFoundError
+from indexer.fetching import Fetcher, FetchOptions
+from indexer.fetching.addresses import WEB_SCHEMES, local_path, scheme_of
+from search.errors import ImageError, ImageUnavailableError, NotFoundError
 from search.images import DECODING, ImageLimits, load_image
 from search.types import Item
 
@@ -18,6 +23,12 @@ MIN_SIZE = 16
 MAX_SIZE = 2048
 DEFAULT_SIZE = 800
 JPEG_QUALITY = 85
+
+READ_HERE = frozenset({"s3", "s3a", "gs", "gcs", "az", "abfs", "tar"})
+"""Schemes that no browser knows. The service reads them, and no others, in its own name."""
+
+FETCHING = FetchOptions(timeout_s=10.0, attempts=2, backoff_s=0.2, max_wait_s=2.0)
+"""Somebody waits for the picture: rather none than a late one."""
 
 _log = structlog.stdlib.get_logger("vitrine.images")
 
@@ -36,24 +47,68 @@ class ImageFile:
         return f'"{hashlib.blake2b(text.encode(), digest_size=16).hexdigest()}"'
 
 
+@dataclass(frozen=True, slots=True)
+class ImageBytes:
+    """The image of an item that was read from elsewhere."""
+
+    item_id: str
+    data: bytes
+
+    def etag(self, size: int) -> str:
+        """The entity tag of its picture at that size, quotes included."""
+        tag = hashlib.blake2b(f"{size}|{JPEG_QUALITY}|".encode(), digest_size=16)
+        tag.update(self.data)
+        return f'"{tag.hexdigest()}"'
+
+
+def browser_address(item: Item) -> str | None:
+    """Where a browser gets the item's image by itself; None if the service has to read it."""
+    if scheme_of(item.image) not in WEB_SCHEMES:
+        return None
+    try:
+        parts = urlsplit(item.image)
+    except ValueError:
+        return None
+    # What is behind a password is for the service to read, and the password for nobody.
+    return item.image if parts.hostname and "@" not in parts.netloc else None
+
+
+def open_image(item: Item, fetcher: Fetcher) -> ImageFile | ImageBytes:
+    """The item's image, from wherever it is.
+
+    Raises:
+        NotFoundError: it is not there (any more), or the service does not read such addresses.
+        ImageUnavailableError: its store does not answer now.
+    """
+    scheme = scheme_of(item.image)
+    if scheme not in READ_HERE | WEB_SCHEMES:
+        return image_file(item)
+    try:
+        fetched = fetcher.read(item.image)
+    except ImageError as error:
+        _log.warning("image is gone", item=item.id, reason=str(error))
+        raise _gone(item) from None
+    except ImageUnavailableError as error:
+        # Without its cause: of a server that is down, one line in the log says enough.
+        raise ImageUnavailableError(error.message, hint=error.hint) from None
+    assert fetched.data is not None  # Nothing was known of it before.
+    return ImageBytes(item.id, fetched.data)
+
+
 def image_file(item: Item) -> ImageFile:
     """The file that the item's image is; NotFoundError if it is not there (any more)."""
-    path = _local_path(item.image)
+    path = local_path(item.image) if item.image else None
     try:
         stat = os.stat(path) if path else None  # noqa: PTH116 (Path.stat refuses NUL alike)
     except (OSError, ValueError) as error:
         _log.warning("image is gone", item=item.id, image=item.image, reason=str(error))
         stat = None
     if path is None or stat is None:
-        raise NotFoundError(
-            f"The image of item {item.id!r} is not where the catalogue said.",
-            hint="Put it back, or index the catalogue again.",
-            details={"id": item.id},
-        )
+        raise _gone(item)
     return ImageFile(item.id, path, f"{stat.st_mtime_ns}-{stat.st_size}")
 
 
-def render_jpeg(file: ImageFile, size: int, limits: ImageLimits) -> bytes:
+def render_jpeg(file: ImageFile | ImageBytes, size: int, limits: ImageLimits) -> bytes:
     """The image as a JPEG of at most `size` pixels along its longer side, without metadata.
 
     Raises:
@@ -62,7 +117,7 @@ def render_jpeg(file: ImageFile, size: int, limits: ImageLimits) -> bytes:
     """
     try:
         with DECODING:
-            image = load_image(file.path, limits)
+            image = load_image(file.data if isinstance(file, ImageBytes) else file.path, limits)
             image.thumbnail((size, size), Image.Resampling.LANCZOS)
     except ImageError as error:
         _log.warning("image is unreadable", item=file.item_id, reason=str(error))
@@ -78,10 +133,9 @@ def render_jpeg(file: ImageFile, size: int, limits: ImageLimits) -> bytes:
     return out.getvalue()
 
 
-def _local_path(uri: str) -> Path | None:
-    """The path that a stored image URI names, or None if it is not a file of this machine."""
-    if not uri:
-        return None
-    if uri.startswith("file://"):
-        return Path(unquote(urlsplit(uri).path))
-    return None if "://" in uri else Path(uri)
+def _gone(item: Item) -> NotFoundError:
+    return NotFoundError(
+        f"The image of item {item.id!r} is not where the catalogue said.",
+        hint="Put it back, or index the catalogue again.",
+        details={"id": item.id},
+    )

@@ -11,15 +11,17 @@ from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.errors import unexpected, unknown_host
+from search.errors import ConfigError
 
 ITEMS_PATH = "/v1/items/"
 
+_OWN_IMAGES = "img-src 'self' blob: data:"
 CONTENT_SECURITY_POLICY = "; ".join(
     (
         "default-src 'none'",
         "script-src 'self'",
         "style-src 'self'",
-        "img-src 'self' blob: data:",
+        _OWN_IMAGES,
         "connect-src 'self'",
         "form-action 'self'",
         "base-uri 'none'",
@@ -30,6 +32,8 @@ DOCS_SECURITY_POLICY = CONTENT_SECURITY_POLICY.replace(
     "style-src 'self'", "style-src 'self' 'unsafe-inline'"
 )
 """The documentation's own page styles itself from its script; nothing else may."""
+
+ANY_IMAGE_HOST = "*"
 
 SECURITY_HEADERS: Mapping[str, str] = {
     "X-Content-Type-Options": "nosniff",
@@ -42,14 +46,17 @@ SECURITY_HEADERS: Mapping[str, str] = {
 
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 _PORT = re.compile(r":\d*$")
+_HOST_SOURCE = re.compile(r"(\*\.)?[a-z0-9-]+(\.[a-z0-9-]+)*(:(\d+|\*))?")
 _log = structlog.stdlib.get_logger("vitrine.access")
 
 
 class RequestContext:
     """Gives each request an id, a log line and security headers, and answers what nobody caught."""
 
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(self, app: ASGIApp, *, image_hosts: str = ANY_IMAGE_HOST) -> None:
+        """`image_hosts`: see `page_security_policy`."""
         self._app = app
+        self._page_policy = page_security_policy(image_hosts)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
@@ -64,7 +71,8 @@ class RequestContext:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = int(message["status"])
-                _add_headers(MutableHeaders(scope=message), scope["path"], request_id)
+                headers = MutableHeaders(scope=message)
+                _add_headers(headers, scope["path"], request_id, self._page_policy)
             await send(message)
 
         started = time.perf_counter()
@@ -170,13 +178,34 @@ def _request_id(scope: Scope) -> str:
     return given if _REQUEST_ID.fullmatch(given) else uuid.uuid4().hex
 
 
-def _add_headers(headers: MutableHeaders, path: str, request_id: str) -> None:
+def page_security_policy(image_hosts: str) -> str:
+    """The policy of the search page, which may show pictures of those hosts besides its own.
+
+    Args:
+        image_hosts: names of hosts, comma-separated, with a port where it is not the usual one;
+            `*` for any host, and nothing for none. What is shown is known only with the results.
+
+    Raises:
+        ConfigError: one of them is no name of a host.
+    """
+    names = [name.strip().lower() for name in image_hosts.split(",") if name.strip()]
+    for name in names:
+        if name != ANY_IMAGE_HOST and not _HOST_SOURCE.fullmatch(name):
+            raise ConfigError(
+                f"{name!r} is no name of a host that pictures may come from.",
+                hint="Give names such as cdn.shop.com or *.shop.com, comma-separated, or *.",
+            )
+    sources = ["https:", "http:"] if ANY_IMAGE_HOST in names else names
+    images = " ".join((_OWN_IMAGES, *sources))
+    return CONTENT_SECURITY_POLICY.replace(_OWN_IMAGES, images)
+
+
+def _add_headers(headers: MutableHeaders, path: str, request_id: str, page_policy: str) -> None:
     headers["X-Request-ID"] = request_id
     for name, value in SECURITY_HEADERS.items():
         headers[name] = value
-    headers["Content-Security-Policy"] = (
-        DOCS_SECURITY_POLICY if path == "/docs" else CONTENT_SECURITY_POLICY
-    )
+    policies = {"/docs": DOCS_SECURITY_POLICY, "/": page_policy}
+    headers["Content-Security-Policy"] = policies.get(path, CONTENT_SECURITY_POLICY)
     if "cache-control" not in headers:
         headers["Cache-Control"] = "no-store" if path.startswith("/v1/") else "no-cache"
 

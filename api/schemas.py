@@ -260,6 +260,16 @@ class HealthOut(BaseModel):
     version: str
 
 
+class BehindOut(BaseModel):
+    """A newer version that is live, and that this service does not search yet."""
+
+    collection: str
+    model: str
+    reason: str | None = Field(
+        description="Why its model could not be loaded; null while it is being loaded."
+    )
+
+
 class ReadyOut(BaseModel):
     """The service can answer queries."""
 
@@ -267,6 +277,9 @@ class ReadyOut(BaseModel):
     collection: str
     model: str
     items: int
+    behind: BehindOut | None = Field(
+        None, description="Set while an earlier version than the live one answers."
+    )
 
 
 class ErrorBody(BaseModel):

@@ -1,17 +1,19 @@
 """Indexing throughput beside the encoder's own speed on ready tensors."""
 
+import csv
 import itertools
 import time
+from dataclasses import asdict
 from pathlib import Path
 
+from benchmarks import plain_script
 from benchmarks.measure import Measure
-from indexer import IndexOptions, index_catalog
+from indexer import IndexOptions, IndexReport, index_catalog
 from search.encoders import load_encoder
 from search.encoders.base import Encoder
 from search.images import ImageLimits, load_image
 from search.store import open_store
 from search.store.base import Store
-from search.types import Item
 
 COLLECTION = "bench"
 DATABASE = "bench.db"
@@ -20,39 +22,39 @@ MEASURED_S = 10.0
 
 
 def run(catalog: Path, model: str, folder: Path) -> list[Measure]:
-    """Index the catalogue into `folder`; then the encoder alone, on tensors of the same images."""
+    """Index the catalogue into `folder`, beside the encoder alone and beside a plain script.
+
+    The encoder alone gets tensors of the same images, before and after: the mean counts, since a
+    machine's speed drifts.
+    """
     encoder = load_encoder(model)
+    options = IndexOptions(job_dir=folder / "jobs")
+    images = _first_images(catalog)
     store = open_store(str(folder / DATABASE))
     try:
-        report = index_catalog(
-            catalog,
-            store=store,
-            encoder=encoder,
-            alias=COLLECTION,
-            options=IndexOptions(job_dir=folder / "jobs"),
-        )
-        again = index_catalog(
-            catalog,
-            store=store,
-            encoder=encoder,
-            alias=COLLECTION,
-            options=IndexOptions(job_dir=folder / "jobs"),
-        )
-        images = [Path(item.image) for item in _first_items(store)]
+        before = encoder_images_per_s(encoder, images)
+        report = _index(catalog, store, encoder, options)
+        after = encoder_images_per_s(encoder, images)
+        again = _index(catalog, store, encoder, options)
     finally:
         store.close()
-    alone = encoder_images_per_s(encoder, images)
+    plain = plain_script.images_per_s(catalog, model, folder / "plain.db")
+    speed, name = report.images_per_s, f"index {report.embedded:,} images"
+    busy = [
+        Measure(f"busy in {stage}, share of the run", 100 * seconds / report.seconds, "%")
+        for stage, seconds in asdict(report.stages).items()
+    ]
     return [
-        Measure(
-            f"index {report.embedded:,} images",
-            report.images_per_s,
-            "images/s",
-            alone,
-            "the encoder on ready tensors",
-        ),
+        Measure(name, speed, "images/s", (before + after) / 2, "the encoder on ready tensors"),
+        Measure(name, speed, "images/s", plain, "DataLoader, batch 64, insert, by hand"),
         Measure("share of the time outside the model", 100 * report.outside_model_share, "%"),
+        *busy,
         Measure("the same again, unchanged", again.seconds, "s", report.seconds, "the first run"),
     ]
+
+
+def _index(catalog: Path, store: Store, encoder: Encoder, options: IndexOptions) -> IndexReport:
+    return index_catalog(catalog, store=store, encoder=encoder, alias=COLLECTION, options=options)
 
 
 def encoder_images_per_s(encoder: Encoder, images: list[Path], batch_size: int = 64) -> float:
@@ -73,6 +75,7 @@ def encoder_images_per_s(encoder: Encoder, images: list[Path], batch_size: int =
     raise AssertionError("cycle ends only by the return above")
 
 
-def _first_items(store: Store) -> list[Item]:
-    ids = list(itertools.islice(store.scan_ids(COLLECTION), READY_IMAGES))
-    return list(store.get(COLLECTION, ids).values())
+def _first_images(catalog: Path) -> list[Path]:
+    with catalog.open(newline="", encoding="utf-8") as lines:
+        rows = itertools.islice(csv.DictReader(lines), READY_IMAGES)
+        return [catalog.parent / row["image"] for row in rows]

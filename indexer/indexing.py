@@ -1,37 +1,53 @@
 """`index_catalog`: one run from a catalogue to a collection, with its job folder."""
 
 import time
-from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing, suppress
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from indexer.columns import ColumnNames, find_roles
-from indexer.inference import infer_types
-from indexer.job import Job
+from indexer.fetching import Fetcher
+from indexer.inference import inspect_rows
+from indexer.intake import Intake
+from indexer.job import Job, made_with, unfinished_jobs
+from indexer.job_report import report_text
+from indexer.memory import ImageMemory
+from indexer.missing import delete_missing, find_missing
 from indexer.options import IndexOptions
+from indexer.patience import PatientStore
 from indexer.pipeline import Pipeline
-from indexer.plan import Plan, plan_columns
-from indexer.preparing import Preparer
+from indexer.plan import Plan, PlannedColumn, describe_plan, plan_columns
+from indexer.preparing import Comparer, Preparer
 from indexer.report import Failure, IndexReport, Progress
 from indexer.rollout import find_collection, first_version
-from indexer.rows import read_rows
+from indexer.rows import Row, read_rows
+from indexer.seen import SeenIds
 from indexer.sources import Source, open_source
+from indexer.staging import Shards, StagedEmbeddings
 from indexer.tally import Count, Tally
 from indexer.writing import Writer
 from search.encoders.base import Encoder
 from search.engine import check_model
 from search.errors import CatalogError, VitrineError
-from search.store.base import CollectionInfo, Store
+from search.store.base import CollectionInfo, Hashes, Store
+
+if TYPE_CHECKING:
+    from indexer.distributed import RayEngine, RayRun
 
 MIN_ROWS_TO_JUDGE = 100
 """Rows that a run goes on for, however many of them fail, before it may stop for that."""
+MEMORY_FILE = "images.sqlite"
+"""In the job folder's parent: what was seen at the addresses of images."""
 
 _PROGRESS_EVERY_S = 0.1
+_BATCHES_AHEAD = 2
 
 
-def check_catalog(catalog: Path, columns: ColumnNames) -> None:
+def check_catalog(catalog: str | Path, columns: ColumnNames) -> None:
     """Look whether a catalogue is there and has the columns that it needs; quick.
 
     For callers who would rather know before they load a model.
@@ -43,45 +59,65 @@ def check_catalog(catalog: Path, columns: ColumnNames) -> None:
 
 
 def index_catalog(
-    catalog: Path,
+    catalog: str | Path,
     *,
     store: Store,
-    encoder: Encoder,
+    encoder: Encoder | Sequence[Encoder],
     alias: str,
     options: IndexOptions | None = None,
+    on_plan: Callable[[Sequence[PlannedColumn]], None] | None = None,
     on_progress: Callable[[Progress], None] | None = None,
+    target: str | None = None,
+    engine: "RayEngine | None" = None,
 ) -> IndexReport:
     """Bring the collection behind `alias` to what the catalogue says; make it if there is none.
 
     Rows that cannot be used are written to the job's `errors.jsonl` and left out; items that are
-    not in the catalogue stay. Killed at any moment, the same call goes on where it stopped.
-    Ctrl-C writes what was encoded and raises KeyboardInterrupt. `on_progress` is called from this
-    thread, at most ten times a second.
+    not in the catalogue are listed, and stay unless `options.delete_missing`. Killed at any
+    moment, the same call goes on where it stopped, without embedding again what was embedded.
+    Ctrl-C writes what was encoded and raises KeyboardInterrupt. `on_plan` is told what becomes of
+    each column before anything is written; `on_progress` is called from this thread, at most ten
+    times a second.
+
+    `encoder` may be several of the same model, on a device each. `target` names a collection to
+    write into, made with that model; the alias then stays where it is. `engine` has the work done
+    on a cluster, with encoders of its own; `encoder` then says which model.
 
     Raises:
         ModelMismatchError: the collection was made with another model; nothing was read.
         CatalogError: the catalogue cannot be read, has no row or lacks a column, or more than
             `options.max_failed_share` of its rows failed.
         SchemaMismatchError: a type that was asked for contradicts the collection.
+        ConflictError: `options.delete_missing` would remove too much; all rows are indexed.
         StoreUnavailableError, StoreError: from the store; what is counted is in it.
         UnavailableError: the job folder cannot be written.
     """
     options = options or IndexOptions()
-    found = find_collection(store, alias)
+    encoders = tuple(encoder) if isinstance(encoder, Sequence) else (encoder,)
+    model = encoders[0].identity
+    found = find_collection(store, alias) if target is None else store.describe(target)
     if found is not None:
-        check_model(found, encoder)
+        check_model(found, encoders[0])
     source = open_source(catalog)
     roles = find_roles(source.columns, options.columns)
     existing = found.fields if found is not None else None
-    plan = plan_columns(infer_types(source), roles, options.types, existing)
-    info = found or first_version(store, alias, encoder.identity, tuple(plan.fields.values()))
-    manifest = _manifest(catalog, source, plan, info, alias, encoder, options)
+    inspected = inspect_rows(source)
+    plan = plan_columns(inspected.types, roles, options.types, existing)
+    if on_plan is not None:
+        on_plan(describe_plan(plan, inspected))
+    reuse = [made_with(job, model.fingerprint) for job in options.reuse]
+    resumed = unfinished_jobs(options.job_dir, alias, model.fingerprint)
+    info = found or first_version(store, alias, model, tuple(plan.fields.values()))
+    manifest = _manifest(catalog, source, plan, info, alias, encoders, options, resumed)
     job = Job(options.job_dir, alias, manifest)
-    run = _Run(source, plan, info, alias, store, encoder, options, job, Tally())
+    staged = StagedEmbeddings([*reuse, *resumed])
+    run = _Run(
+        source, plan, info, alias, store, encoders, options, job, staged, Tally(), resumed, engine
+    )
     return run.execute(on_progress)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Run:
     """A run whose catalogue, collection and job folder are there."""
 
@@ -90,39 +126,128 @@ class _Run:
     info: CollectionInfo
     alias: str
     store: Store
-    encoder: Encoder
+    encoders: Sequence[Encoder]
     options: IndexOptions
     job: Job
+    staged: StagedEmbeddings
     tally: Tally
+    resumed: Sequence[Path]
+    engine: "RayEngine | None" = None
+    missing: int = 0
+    deleted: int = 0
+    fetcher: "Fetcher | RayRun | None" = None
 
     def execute(self, on_progress: Callable[[Progress], None] | None) -> IndexReport:
         """Run the pipeline and write the report, however it ends."""
         try:
-            self._pipeline(on_progress).run(read_rows(self.source, self.plan))
-            self._judge(at_end=True)
+            self._index(on_progress)
             if on_progress is not None:
-                on_progress(self._progress(total=0))
+                on_progress(replace(self._progress(total=0), ended=True))
         except BaseException as error:
             interrupted = isinstance(error, KeyboardInterrupt)
-            self.job.finish(self._ended("interrupted" if interrupted else "failed", error))
+            # A disk that is full has ended the run and does not take the report either.
+            with suppress(VitrineError):
+                self._finish("interrupted" if interrupted else "failed", error)
             raise
-        self.job.finish(self._ended("done"))
+        self._finish("done")
+        self.job.take_over(self.resumed)
         return self._report()
 
-    def _pipeline(self, on_progress: Callable[[Progress], None] | None) -> Pipeline:
-        writer = Writer(self.store, self.info.name, self.tally, self._fail)
-        return Pipeline(
-            store=self.store,
-            encoder=self.encoder,
-            collection=self.info.name,
-            stored_before=self.info.count > 0,
-            preparer=Preparer(self.encoder, self.options.limits, self.tally),
-            writer=writer,
+    def _index(self, on_progress: Callable[[Progress], None] | None) -> None:
+        options, store = self.options, PatientStore(self.store, self.info.name)
+        with (
+            SeenIds(self.job.folder / "seen.sqlite") as seen,
+            closing(ImageMemory(options.job_dir / MEMORY_FILE)) as memory,
+        ):
+            rows = read_rows(self.source, self.plan, seen)
+            if self.engine is not None:
+                self._index_on_cluster(self.engine, rows, store, memory, on_progress)
+            else:
+                with Fetcher(options.limits, options.fetch) as self.fetcher:
+                    self._pipeline(store, memory, self.fetcher, on_progress).run(rows)
+            self._judge(at_end=True)
+            if self.info.count:
+                # Begun anew when the database goes away in its middle: the list is whole or not.
+                self.missing = store.again(lambda: self.job.list_missing(find_missing(store, seen)))
+        if options.delete_missing:
+            self.deleted = delete_missing(
+                store, self.job, self.missing, self.info.count, self.tally, options
+            )
+
+    def _index_on_cluster(
+        self,
+        engine: "RayEngine",
+        rows: Iterator[Row | Failure],
+        store: PatientStore,
+        memory: ImageMemory,
+        on_progress: Callable[[Progress], None] | None,
+    ) -> None:
+        from indexer.distributed import Work
+
+        work = Work(
+            rows=rows,
+            look_up=self._look_up(store),
+            memory=memory,
+            staged=self.staged,
+            store=store,
+            encoder=self.encoders[0],
+            job=self.job.folder,
+            options=self.options,
             tally=self.tally,
-            batch_size=self.options.batch_size,
-            workers=self.options.workers,
             fail=self._fail,
-            on_row=self._after_row(on_progress),
+            on_rows=self._judge_and_show(self._shower(on_progress)),
+        )
+        self.fetcher = running = engine.begin(work)
+        running.run()
+
+    def _look_up(self, store: PatientStore) -> Callable[[Sequence[str]], Mapping[str, Hashes]]:
+        # Without items there is nothing to look up.
+        return store.hashes if self.info.count else lambda ids: {}
+
+    def _judge_and_show(self, show: Callable[[], None]) -> Callable[[], None]:
+        def judge_and_show() -> None:
+            self._judge()
+            show()
+
+        return judge_and_show
+
+    def _pipeline(
+        self,
+        store: PatientStore,
+        memory: ImageMemory,
+        fetcher: Fetcher,
+        on_progress: Callable[[Progress], None] | None,
+    ) -> Pipeline:
+        options, tally = self.options, self.tally
+        comparer = Comparer(fetcher, self.staged, tally)
+        preparer = Preparer(comparer, self.encoders[0], options.limits)
+        show = self._shower(on_progress)
+        return Pipeline(
+            intake=Intake(
+                look_up=self._look_up(store),
+                memory=memory,
+                fetch=comparer.fetch,
+                work=preparer.prepare,
+                tally=tally,
+                workers=options.workers,
+                window=_BATCHES_AHEAD * options.batch_size * len(self.encoders),
+            ),
+            encoders=self.encoders,
+            writer=Writer(
+                store,
+                Shards(self.job.folder),
+                tally,
+                self._fail,
+                shard_rows=options.shard_rows,
+                shard_s=options.shard_s,
+            ),
+            staged=self.staged,
+            memory=memory,
+            tally=tally,
+            batch_size=options.batch_size,
+            fail=self._fail,
+            on_row=self._judge_and_show(show),
+            on_wait=show,
         )
 
     def _fail(self, failure: Failure) -> None:
@@ -143,27 +268,32 @@ class _Run:
                 details={"failed": failed, "rows": seen, "by_code": self.tally.failed_by_code},
             )
 
-    def _after_row(self, on_progress: Callable[[Progress], None] | None) -> Callable[[], None]:
+    def _shower(self, on_progress: Callable[[Progress], None] | None) -> Callable[[], None]:
         if on_progress is None:
-            return self._judge
+            return lambda: None
         total = self.source.estimate()
         shown = 0.0
 
-        def judge_and_show() -> None:
+        def show() -> None:
             nonlocal shown
-            self._judge()
             now = time.perf_counter()
             if now - shown >= _PROGRESS_EVERY_S:
                 shown = now
                 on_progress(self._progress(total))
 
-        return judge_and_show
+        return show
 
     def _progress(self, total: int) -> Progress:
         """How far the run is; `total` is an estimate and never below what is done."""
-        counts, done = self.tally.counts, self.tally.done
-        embedded = counts[Count.INDEXED] + counts[Count.UPDATED]
-        return Progress(done, max(total, done), embedded, self.tally.failed, self.tally.seconds)
+        done, report = self.tally.done, self._report()
+        return Progress(
+            done=done,
+            total=max(total, done),
+            embedded=report.embedded,
+            failed=report.failed,
+            seconds=report.seconds,
+            stages=report.stage_rows,
+        )
 
     def _report(self) -> IndexReport:
         counts = self.tally.counts
@@ -171,7 +301,7 @@ class _Run:
             job=self.job.folder,
             collection=self.info.name,
             alias=self.alias,
-            model=self.encoder.identity.name,
+            model=self.encoders[0].identity.name,
             indexed=counts[Count.INDEXED],
             updated=counts[Count.UPDATED],
             columns_updated=counts[Count.COLUMNS_UPDATED],
@@ -182,37 +312,49 @@ class _Run:
             stages=self.tally.stages,
             failures=self.tally.sample,
             notices=self.plan.notices,
+            reused=self.tally.reused,
+            missing=self.missing,
+            deleted=self.deleted,
+            resumed=tuple(job.name for job in self.resumed),
+            stage_rows=self.tally.stage_rows,
+            hosts=tuple(self.fetcher.hosts()) if self.fetcher is not None else (),
+            devices=getattr(self.fetcher, "devices", len(self.encoders)),
         )
 
-    def _ended(self, status: str, error: BaseException | None = None) -> Mapping[str, object]:
+    def _finish(self, status: str, error: BaseException | None = None) -> None:
         said = error.message if isinstance(error, VitrineError) else type(error).__name__
-        return {
+        report = self._report()
+        ended = {
             "status": status,
             "error": None if error is None else said,
             "finished": datetime.now(UTC).isoformat(timespec="seconds"),
-            **asdict(self._report()),
+            **asdict(report),
         }
+        self.job.finish(ended, report_text(report, ended, self.plan))
 
 
 def _manifest(
-    catalog: Path,
+    catalog: str | Path,
     source: Source,
     plan: Plan,
     info: CollectionInfo,
     alias: str,
-    encoder: Encoder,
+    encoders: Sequence[Encoder],
     options: IndexOptions,
+    resumed: Sequence[Path],
 ) -> Mapping[str, object]:
+    remote = "://" in str(catalog)
     return {
-        "catalog": str(catalog.absolute()),
+        "catalog": str(catalog) if remote else str(Path(catalog).absolute()),
         "started": datetime.now(UTC).isoformat(timespec="seconds"),
         "alias": alias,
         "collection": info.name,
-        "model": asdict(encoder.identity),
+        "model": asdict(encoders[0].identity),
         "columns": {**asdict(plan.roles), "others": list(source.columns)},
         "fields": {column: asdict(field) for column, field in plan.fields.items()},
         "options": asdict(options),
-        "versions": {name: _version(name) for name in ("vitrine", "pillow", "numpy")},
+        "resumes": [job.name for job in resumed],
+        "versions": {name: _version(name) for name in ("vitrine", "pillow", "numpy", "torch")},
     }
 
 

@@ -41,10 +41,13 @@ class _Column:
     long_texts: int = 0
     lists: int = 0
     codes: bool = False
+    example: object = None
     fitting: Counter[FieldType] = field(default_factory=Counter)
 
     def see(self, value: object, *, textual: bool) -> None:
         self.values += 1
+        if self.example is None:
+            self.example = value
         if isinstance(value, str) and len(value) > LONG_TEXT:
             self.long_texts += 1
         if not (textual and isinstance(value, str)):
@@ -71,7 +74,26 @@ class _Column:
         return None
 
 
+@dataclass(frozen=True, slots=True)
+class Inspection:
+    """What the first rows of a catalogue say: `rows` of them were looked at.
+
+    `types` has every column; None: no field can hold it. `filled` counts the rows that say
+    something, and `examples` has a value of each column that has any.
+    """
+
+    rows: int
+    types: Mapping[str, FieldType | None]
+    filled: Mapping[str, int]
+    examples: Mapping[str, object]
+
+
 def infer_types(source: Source) -> Mapping[str, FieldType | None]:
+    """The type of every column; `inspect_rows` says more. Raises as that does."""
+    return inspect_rows(source).types
+
+
+def inspect_rows(source: Source) -> Inspection:
     """The type of every column, from its first 10,000 rows and what the catalogue declares.
 
     None stands for a column that no field can hold: nested objects, mixed types, texts mostly
@@ -82,7 +104,7 @@ def infer_types(source: Source) -> Mapping[str, FieldType | None]:
     """
     seen = {column: _Column() for column in source.columns}
     rows, unreadable = 0, None
-    for row in islice(source.rows(), SAMPLE_ROWS):
+    for row in islice(source.sample(), SAMPLE_ROWS):
         if isinstance(row, UnreadableRow):
             unreadable = unreadable or row
         else:
@@ -99,13 +121,18 @@ def infer_types(source: Source) -> Mapping[str, FieldType | None]:
             types[column] = None if long else source.declared[column]
         else:
             types[column] = what.type(textual=source.textual)
-    return types
+    return Inspection(
+        rows,
+        types,
+        filled={column: what.values for column, what in seen.items()},
+        examples={column: what.example for column, what in seen.items() if what.values},
+    )
 
 
 def _no_row(source: Source, unreadable: UnreadableRow | None) -> CatalogError:
     if unreadable is None:
-        return CatalogError(f"{source.path} has no rows.", hint="A catalogue has at least one row.")
+        return CatalogError(f"{source.name} has no rows.", hint="A catalogue has at least one row.")
     return CatalogError(
-        f"No row of {source.path} can be read; row {unreadable.number}: {unreadable.reason}",
+        f"No row of {source.name} can be read; row {unreadable.number}: {unreadable.reason}",
         hint=unreadable.hint,
     )

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from indexer.columns import ColumnNames
+from indexer.fetching import FetchOptions
 from search.config import Settings
 from search.images import ImageLimits
 from search.types import FieldType
@@ -17,6 +18,13 @@ class IndexOptions:
 
     `types` overrides the inferred types by column. `decode_workers` 0 means one per core. Above
     `max_failed_share` (0..1) of failed rows a run stops.
+
+    Embeddings are written to the job's folder in shards of `shard_rows`, or of what there is
+    every `shard_s` seconds: that much work is lost when a run is killed. Those in the job folders
+    `reuse` are taken instead of embedding the same image again with the same model.
+
+    `delete_missing` removes items that the catalogue does not have any more; above
+    `max_deleted_share` (0..1) of the collection only when `confirmed`.
     """
 
     columns: ColumnNames = field(default_factory=ColumnNames)
@@ -24,8 +32,15 @@ class IndexOptions:
     batch_size: int = 64
     decode_workers: int = 0
     limits: ImageLimits = field(default_factory=ImageLimits)
+    fetch: FetchOptions = field(default_factory=FetchOptions)
     job_dir: Path = Path(".vitrine/jobs")
     max_failed_share: float = 0.5
+    shard_rows: int = 1_000
+    shard_s: float = 60.0
+    reuse: tuple[Path, ...] = ()
+    delete_missing: bool = False
+    max_deleted_share: float = 0.2
+    confirmed: bool = False
 
     @classmethod
     def of(
@@ -38,7 +53,10 @@ class IndexOptions:
             batch_size=settings.batch_size,
             decode_workers=settings.decode_workers,
             limits=ImageLimits(settings.max_image_bytes, settings.max_image_pixels),
-            job_dir=settings.job_dir,
+            fetch=FetchOptions(
+                per_host=settings.fetch_per_host, timeout_s=settings.fetch_timeout_s
+            ),
+            job_dir=settings.jobs,
             max_failed_share=settings.max_failed_share,
         )
 

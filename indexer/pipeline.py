@@ -1,156 +1,191 @@
-"""Read, decode, encode, store: four stages beside each other, none far ahead of the next.
+"""Encode, stage, store: what happens to rows once they are ready, beside their getting ready.
 
-    reader thread        rows of the catalogue, a chunk ahead, with what the store knows of them
-      -> worker threads  image bytes, hash, decode, preprocess
-        -> this thread   batches through the model, in the catalogue's order
-          -> writer      batches into the store
+    Intake (indexer.intake)   read -> fetch -> decode, on threads of its own
+      -> encoder threads      one for each device, batches of what is ready
+        -> this thread        embeddings into shards on disk
+          -> store thread     shards into the store (indexer.writing)
 
-What waits between two stages is bounded: rows in work to two batches, batches to be written to
-two. So a slow stage holds back those before it, and memory does not grow with the catalogue.
+What waits between two stages is bounded, so a slow stage holds back those before it.
 """
 
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
-from dataclasses import dataclass
-from itertools import islice
+from dataclasses import dataclass, field
+from queue import SimpleQueue
 
 import numpy as np
 
-from indexer.preparing import ColumnsChanged, Outcome, Preparer, Ready, Unchanged
+from indexer.intake import Intake
+from indexer.memory import ImageMemory, Known
+from indexer.preparing import ColumnsChanged, Outcome, Ready, Reused, Unchanged
 from indexer.report import Failure
 from indexer.rows import Row
-from indexer.tally import Count, Tally
+from indexer.staging import StagedEmbeddings
+from indexer.tally import Count, Stage, Tally
 from indexer.writing import Writer
-from search.encoders.base import Encoder
-from search.errors import VitrineError
-from search.store.base import Hashes, Store
+from search.encoders.base import Embeddings, Encoder
+from search.errors import CatalogError, UnavailableError
 
-_BATCHES_AHEAD = 2
-_Step = tuple[Row, Hashes | None] | Failure
+_REMEMBER_ROWS = 512
+_STOPPED = (KeyboardInterrupt, CatalogError)
+"""What ends a run on purpose: what was encoded by then is written."""
 
 
 @dataclass(frozen=True, slots=True)
 class Pipeline:
-    """Everything that one run needs. `fail` is told of every row that is left out.
+    """Everything that one run needs. `fail` is told of every row that is left out."""
 
-    `stored_before`: whether the collection had items when the run began; without any there is
-    nothing to look up.
-    """
-
-    store: Store
-    encoder: Encoder
-    collection: str
-    stored_before: bool
-    preparer: Preparer
+    intake: Intake[Outcome]
+    encoders: Sequence[Encoder]
     writer: Writer
+    staged: StagedEmbeddings
+    memory: ImageMemory
     tally: Tally
     batch_size: int
-    workers: int
     fail: Callable[[Failure], None]
     on_row: Callable[[], None]
+    on_wait: Callable[[], None]
 
     def run(self, rows: Iterator[Row | Failure]) -> None:
-        """Index all rows. What was handed to the writer is written even when this is interrupted.
+        """Index all rows. What was encoded is written even when this is interrupted.
 
         Raises:
             VitrineError: from any stage; the rows that are counted as done are in the store.
         """
-        reader = ThreadPoolExecutor(1, "vitrine-read")
-        workers = ThreadPoolExecutor(self.workers, "vitrine-decode")
-        writer = ThreadPoolExecutor(1, "vitrine-write")
+        outcomes = self.intake.run(rows)
         try:
-            chunks = self._chunks(rows, reader)
-            self._encode(self._outcomes(chunks, workers), writer)
-            writer.submit(self.writer.flush).result()
+            with _Encoding(self) as encoding:
+                self._sort(outcomes, encoding)
+            self.writer.finish()
+        except _STOPPED:
+            self.writer.finish()
+            raise
         except BaseException:
-            with suppress(VitrineError):
-                writer.submit(self.writer.flush).result()
+            # Whether the store still takes anything is not known; the disk may.
+            with suppress(UnavailableError):
+                self.writer.stage()
             raise
         finally:
-            workers.shutdown(cancel_futures=True)
-            reader.shutdown(cancel_futures=True)
-            writer.shutdown()
+            outcomes.close()  # type: ignore[attr-defined]
+            self.writer.close()
 
-    def _chunks(
-        self, rows: Iterator[Row | Failure], reader: ThreadPoolExecutor
-    ) -> Iterator[list[_Step]]:
-        waiting = reader.submit(self._read_chunk, rows)
-        while chunk := waiting.result():
-            waiting = reader.submit(self._read_chunk, rows)
-            yield chunk
-
-    def _read_chunk(self, rows: Iterator[Row | Failure]) -> list[_Step]:
-        with self.tally.timed("read"):
-            chunk = list(islice(rows, self.batch_size))
-            found = [row for row in chunk if isinstance(row, Row)]
-            if not self.stored_before or not found:
-                return [(row, None) if isinstance(row, Row) else row for row in chunk]
-            known = self.store.hashes(self.collection, [row.item.id for row in found])
-            return [(row, known.get(row.item.id)) if isinstance(row, Row) else row for row in chunk]
-
-    def _outcomes(
-        self, chunks: Iterator[list[_Step]], workers: ThreadPoolExecutor
-    ) -> Iterator[Outcome]:
-        waiting: deque[Future[Outcome] | Failure] = deque()
-
-        def next_outcome() -> Outcome:
-            step = waiting.popleft()
-            return step if isinstance(step, Failure) else step.result()
-
-        for chunk in chunks:
-            for step in chunk:
-                waiting.append(
-                    step
-                    if isinstance(step, Failure)
-                    else workers.submit(self.preparer.prepare, *step)
-                )
-                if len(waiting) > _BATCHES_AHEAD * self.batch_size:
-                    yield next_outcome()
-        while waiting:
-            yield next_outcome()
-
-    def _encode(self, outcomes: Iterator[Outcome], writer: ThreadPoolExecutor) -> None:
-        ready: list[Ready] = []
-        changed: list[ColumnsChanged] = []
-        writes: deque[Future[None]] = deque()
-
-        def hand_over(future: Future[None]) -> None:
-            writes.append(future)
-            while writes and (len(writes) > _BATCHES_AHEAD or writes[0].done()):
-                writes.popleft().result()
-
-        def send_ready() -> None:
-            if ready:
-                pixels = np.concatenate([one.pixels for one in ready])
-                with self.tally.timed("encode"):
-                    embeddings = self.encoder.encode_pixels(pixels)
-                hand_over(writer.submit(self.writer.write_embedded, tuple(ready), embeddings))
-                ready.clear()
-
-        def send_changed() -> None:
-            if changed:
-                hand_over(writer.submit(self.writer.write_columns, tuple(changed)))
-                changed.clear()
-
+    def _sort(self, outcomes: Iterator[Outcome | None], encoding: "_Encoding") -> None:
+        """Send each row where it has to go."""
+        batches = _Batches(self)
         for outcome in outcomes:
+            if outcome is None:
+                # Nothing is ready, because images are slow to come: the encoder need not wait.
+                encoding.send(batches.take_ready())
+                self.on_wait()
+                continue
             self.tally.see()
-            match outcome:
-                case Failure():
-                    self.fail(outcome)
-                case Unchanged():
-                    self.tally.add(Count.UNCHANGED)
-                case ColumnsChanged():
-                    changed.append(outcome)
-                case Ready():
-                    ready.append(outcome)
-            if len(ready) == self.batch_size:
-                send_ready()
-            if len(changed) == self.batch_size:
-                send_changed()
+            batches.add(outcome)
+            if len(batches.ready) == self.batch_size:
+                encoding.send(batches.take_ready())
             self.on_row()
-        send_ready()
-        send_changed()
-        for write in writes:
-            write.result()
+        encoding.send(batches.take_ready())
+        batches.send_others()
+
+
+@dataclass(slots=True)
+class _Batches:
+    """Rows that wait until they are a batch."""
+
+    pipeline: Pipeline
+    ready: list[Ready] = field(default_factory=list)
+    reused: list[Reused] = field(default_factory=list)
+    changed: list[ColumnsChanged] = field(default_factory=list)
+    seen: dict[str, Known] = field(default_factory=dict)
+
+    def add(self, outcome: Outcome) -> None:
+        match outcome:
+            case Failure():
+                self.pipeline.fail(outcome)
+                return
+            case Unchanged():
+                self.pipeline.tally.add(Count.UNCHANGED)
+            case ColumnsChanged():
+                self.changed.append(outcome)
+            case Reused():
+                self.reused.append(outcome)
+            case Ready():
+                self.ready.append(outcome)
+        if outcome.known is not None:
+            self.seen[outcome.row.item.image] = outcome.known
+        size = self.pipeline.batch_size
+        if len(self.changed) >= size or len(self.reused) >= size:
+            self.send_others()
+        if len(self.seen) >= _REMEMBER_ROWS:
+            self._remember()
+
+    def take_ready(self) -> list[Ready]:
+        taken, self.ready = self.ready, []
+        return taken
+
+    def send_others(self) -> None:
+        """Hand over what needs no encoder."""
+        if self.reused:
+            embeddings = np.stack([one.embedding for one in self.reused])
+            self.pipeline.writer.add(self.reused, embeddings)
+            self.reused = []
+        if self.changed:
+            self.pipeline.writer.update_columns(self.changed)
+            self.changed = []
+        self._remember()
+
+    def _remember(self) -> None:
+        if self.seen:
+            self.pipeline.memory.put(self.seen)
+            self.seen = {}
+
+
+class _Encoding:
+    """Batches on their way through the encoders, written in the order in which they were sent."""
+
+    def __init__(self, pipeline: Pipeline) -> None:
+        self._pipeline = pipeline
+        self._threads = ThreadPoolExecutor(len(pipeline.encoders), "vitrine-encode")
+        self._idle: SimpleQueue[Encoder] = SimpleQueue()
+        for encoder in pipeline.encoders:
+            self._idle.put(encoder)
+        self._waiting: deque[tuple[list[Ready], Future[Embeddings]]] = deque()
+
+    def send(self, batch: list[Ready]) -> None:
+        """Encode a batch; blocks while every encoder has another batch waiting for it."""
+        if not batch:
+            return
+        self._waiting.append((batch, self._threads.submit(self._encode, batch)))
+        while len(self._waiting) > len(self._pipeline.encoders):
+            self._take()
+
+    def __enter__(self) -> "_Encoding":
+        return self
+
+    def __exit__(self, exc_type: type[BaseException] | None, *others: object) -> None:
+        """Write what the encoders still have, also when the run is interrupted."""
+        try:
+            if exc_type is None or issubclass(exc_type, _STOPPED):
+                while self._waiting:
+                    self._take()
+        finally:
+            self._threads.shutdown(cancel_futures=True)
+
+    def _take(self) -> None:
+        batch, encoding = self._waiting.popleft()
+        embeddings = encoding.result()
+        for ready, embedding in zip(batch, embeddings, strict=True):
+            self._pipeline.staged.remember(ready.image_hash, embedding)
+        self._pipeline.writer.add(batch, embeddings)
+
+    def _encode(self, batch: list[Ready]) -> Embeddings:
+        encoder = self._idle.get()
+        try:
+            pixels = np.concatenate([ready.pixels for ready in batch])
+            with self._pipeline.tally.timed(Stage.ENCODE):
+                embeddings = encoder.encode_pixels(pixels)
+        finally:
+            self._idle.put(encoder)
+        self._pipeline.tally.passed(Stage.ENCODE, len(batch))
+        return embeddings

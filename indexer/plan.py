@@ -1,12 +1,19 @@
 """Where every column of a catalogue goes: into the item itself, a typed field, or `extra`."""
 
+import reprlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from indexer.columns import Roles
+from indexer.inference import Inspection
+from indexer.values import written_out
 from search.errors import CatalogError, SchemaMismatchError
 from search.store.schema import RESERVED
 from search.types import Field, FieldType
+
+_SHOWN = 40
+_REPR = reprlib.Repr()
+_REPR.maxstring = _REPR.maxother = _REPR.maxlong = 2 * _SHOWN
 
 MAX_FIELDS = 40
 """Most columns that become fields of a new collection; what is beyond them goes to `extra`."""
@@ -55,6 +62,46 @@ def plan_columns(
         for reason, columns in left_out.items()
     )
     return Plan(roles, fields, notices)
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedColumn:
+    """A column as people see it before a run.
+
+    `becomes` is its role (`id`, `image`, `title`, `product`), its field's type, or `extra`: kept,
+    but not to filter by. `filled` is the share (0..1) of the rows looked at that say something.
+    """
+
+    column: str
+    becomes: str
+    example: str
+    filled: float
+
+
+def describe_plan(plan: Plan, inspected: Inspection) -> tuple[PlannedColumn, ...]:
+    """Every column of the catalogue, in its order: what it becomes and what is in it."""
+    roles = plan.roles
+    named = {roles.product_id: "product", roles.title: "title"}
+    named |= dict.fromkeys(roles.images, "image")
+    named[roles.id] = "id" if roles.id not in roles.images else "id, image"
+    return tuple(
+        PlannedColumn(
+            column,
+            named.get(column)
+            or (str(plan.fields[column].type) if column in plan.fields else "extra"),
+            _shown(inspected.examples.get(column, "")),
+            inspected.filled[column] / max(inspected.rows, 1),
+        )
+        for column in inspected.types
+    )
+
+
+def _shown(value: object) -> str:
+    """A value on one line, short, without anything that a terminal would obey."""
+    said = written_out(value)
+    text = said if said is not None else _REPR.repr(value)
+    text = "".join(mark if mark.isprintable() else " " for mark in text[: 4 * _SHOWN]).strip()
+    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}..."
 
 
 def _why_extra(column: str, type: FieldType | None, taken: int, *, exists: bool) -> str | None:

@@ -1,24 +1,66 @@
 """What a worker does for one row: read its image, see what changed, make it ready for the model."""
 
 import hashlib
-from dataclasses import dataclass
+from concurrent.futures import Future
+from dataclasses import dataclass, replace
 
+import numpy as np
+from numpy.typing import NDArray
+
+from indexer.fetching import Fetched, Fetcher
+from indexer.memory import Known
 from indexer.report import Failure
 from indexer.rows import Row
-from indexer.tally import Tally
-from search.encoders.base import Encoder, Pixels
-from search.errors import ImageError
-from search.images import ImageLimits, decode_image, read_image_bytes
+from indexer.staging import StagedEmbeddings
+from indexer.tally import Stage, Tally
+from search.encoders.base import Pixels, Preprocessor
+from search.errors import ImageError, ImageUnavailableError
+from search.images import ImageLimits, decode_image
 from search.store.base import Hashes
 
 
 @dataclass(frozen=True, slots=True)
+class Task:
+    """A row, with what the store has of its id and what was remembered of its image's address."""
+
+    row: Row
+    stored: Hashes | None = None
+    known: Known | None = None
+
+    @property
+    def remote(self) -> bool:
+        """Whether the image has to be fetched from elsewhere."""
+        return self.row.data is None and "://" in self.row.item.image
+
+    def validator(self, staged: StagedEmbeddings) -> str | None:
+        """By which to ask whether the image changed; None when its bytes are wanted anyway."""
+        if self.known is None:
+            return None
+        image_hash = self.known.image_hash
+        if self.stored is not None and self.stored.image_hash == image_hash:
+            return self.known.validator
+        return self.known.validator if staged.get(image_hash) is not None else None
+
+
+@dataclass(frozen=True, slots=True)
 class Ready:
-    """A row whose image is to be embedded. `pixels` is `(1, 3, height, width) float32`."""
+    """A row whose image is to be embedded. `pixels` is a batch of one, as `preprocess` makes it."""
 
     row: Row
     image_hash: str
+    known: Known | None
     pixels: Pixels
+    stored: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Reused:
+    """A row whose image was embedded before: `embedding` is `(dim,) float32`."""
+
+    row: Row
+    image_hash: str
+    known: Known | None
+    embedding: NDArray[np.float32]
     stored: bool
 
 
@@ -28,6 +70,7 @@ class ColumnsChanged:
 
     row: Row
     image_hash: str
+    known: Known | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,30 +78,110 @@ class Unchanged:
     """A row that is in the store as it is in the catalogue."""
 
     row: Row
+    known: Known | None
 
 
-Outcome = Ready | ColumnsChanged | Unchanged | Failure
+@dataclass(frozen=True, slots=True)
+class ImageChanged:
+    """A row whose image the store does not have under its id: its bytes, or its embedding."""
+
+    row: Row
+    image_hash: str
+    known: Known | None
+    data: bytes | None
+    stored: bool
+    embedding: NDArray[np.float32] | None = None
+
+
+Comparison = ImageChanged | ColumnsChanged | Unchanged | Failure
+Outcome = Ready | Reused | ColumnsChanged | Unchanged | Failure
+
+
+@dataclass(frozen=True, slots=True)
+class Comparer:
+    """Says what of a row is new. Safe to use from several threads."""
+
+    fetcher: Fetcher
+    staged: StagedEmbeddings
+    tally: Tally
+
+    def fetch(self, task: Task) -> Future[Fetched]:
+        """Begin to fetch an image that is elsewhere."""
+        return self.fetcher.submit(task.row.item.image, task.validator(self.staged))
+
+    def compare(self, task: Task, fetching: Future[Fetched] | None = None) -> Comparison:
+        """Compare a row with what is stored of its id.
+
+        `fetching` is what `fetch` gave, for an image elsewhere.
+        """
+        row, stored = task.row, task.stored
+        try:
+            with self.tally.timed(Stage.FETCH):
+                image = self._fetched(task, fetching)
+                image_hash, known = _hashed(image, task.known)
+                embedding = self.staged.get(image_hash)
+                same = stored is not None and stored.image_hash == image_hash
+                if image.data is None and embedding is None and not same:
+                    # Forgotten while the question was on its way: its bytes are wanted after all.
+                    image = self.fetcher.submit(row.item.image, None).result()
+                    image_hash, known = _hashed(image, None)
+        except (ImageError, ImageUnavailableError) as error:
+            return row.failure(error)
+        self.tally.passed(Stage.FETCH)
+        row = replace(row, data=None)  # From here on the bytes are with those who decode them.
+        if stored is None or stored.image_hash != image_hash:
+            there = stored is not None
+            return ImageChanged(row, image_hash, known, image.data, there, embedding)
+        if stored.row_hash != row.row_hash:
+            return ColumnsChanged(row, image_hash, known)
+        return Unchanged(row, known)
+
+    def _fetched(self, task: Task, fetching: Future[Fetched] | None) -> Fetched:
+        if task.row.data is not None:
+            return Fetched(task.row.data, None)
+        if fetching is not None:
+            return fetching.result()
+        return self.fetcher.read(task.row.item.image, task.validator(self.staged))
 
 
 @dataclass(frozen=True, slots=True)
 class Preparer:
-    """Prepares rows. Safe to call from several threads."""
+    """Makes rows ready for the model. Safe to use from several threads."""
 
-    encoder: Encoder
+    comparer: Comparer
+    encoder: Preprocessor
     limits: ImageLimits
-    tally: Tally
 
-    def prepare(self, row: Row, stored: Hashes | None) -> Outcome:
+    def prepare(self, task: Task, fetching: Future[Fetched] | None = None) -> Outcome:
         """Compare a row with what is stored of its id, and decode its image if that is new."""
-        with self.tally.timed("decode"):
+        compared = self.comparer.compare(task, fetching)
+        return self.decode(compared) if isinstance(compared, ImageChanged) else compared
+
+    def decode(self, changed: ImageChanged) -> Ready | Reused | Failure:
+        """Make the image ready for the model, or find that it was embedded before."""
+        row, tally = changed.row, self.comparer.tally
+        if changed.embedding is not None:
+            return Reused(row, changed.image_hash, changed.known, changed.embedding, changed.stored)
+        assert changed.data is not None, "compare gives one or the other"
+        with tally.timed(Stage.DECODE):
             try:
-                data = read_image_bytes(row.image_path, self.limits)
-                image_hash = hashlib.blake2b(data, digest_size=16).hexdigest()
-                if stored is not None and stored.image_hash == image_hash:
-                    same = stored.row_hash == row.row_hash
-                    return Unchanged(row) if same else ColumnsChanged(row, image_hash)
-                image = decode_image(data, self.limits, name=row.item.image)
+                image = decode_image(
+                    changed.data,
+                    self.limits,
+                    name=row.item.image,
+                    at_least=self.encoder.decode_at_least,
+                )
                 pixels = self.encoder.preprocess([image])
             except ImageError as error:
                 return row.failure(error)
-            return Ready(row, image_hash, pixels, stored is not None)
+        tally.passed(Stage.DECODE)
+        return Ready(row, changed.image_hash, changed.known, pixels, changed.stored)
+
+
+def _hashed(image: Fetched, known: Known | None) -> tuple[str, Known | None]:
+    """The image's hash, and what to remember of its address (None: nothing new)."""
+    if image.data is None:
+        assert known is not None, "only who knows a validator can be told: not modified"
+        return known.image_hash, None
+    image_hash = hashlib.blake2b(image.data, digest_size=16).hexdigest()
+    return image_hash, Known(image.validator, image_hash) if image.validator else None

@@ -4,6 +4,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from indexer.fetching import HostStats
+from indexer.plan import PlannedColumn
+
 
 @dataclass(frozen=True, slots=True)
 class Failure:
@@ -21,14 +24,30 @@ class Failure:
 class StageSeconds:
     """Busy seconds by stage. The stages run beside each other, so they may exceed the total.
 
-    `decode` is the sum over all workers and holds reading, hashing, decoding and preprocessing;
-    `read` holds the catalogue and the lookup of what is stored; `encode` is the model alone.
+    `read` holds the catalogue and the lookup of what is stored; `fetch` the reading and hashing
+    of images, and waiting for those elsewhere not at all; `decode` is the sum over all workers
+    and holds preprocessing; `encode` is the model alone, the sum over all devices; `stage` is
+    writing shards.
     """
 
     read: float = 0.0
+    fetch: float = 0.0
     decode: float = 0.0
     encode: float = 0.0
+    stage: float = 0.0
     store: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class StageRows:
+    """Rows that have come through each stage so far; unchanged ones end at `fetch`."""
+
+    read: int = 0
+    fetch: int = 0
+    decode: int = 0
+    encode: int = 0
+    stage: int = 0
+    store: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +59,8 @@ class Progress:
     embedded: int
     failed: int
     seconds: float
+    stages: StageRows = StageRows()
+    ended: bool = False
 
     @property
     def rows_per_s(self) -> float:
@@ -54,11 +75,14 @@ class Progress:
 
 @dataclass(frozen=True, slots=True)
 class IndexReport:
-    """What a run did. Every row of the catalogue is in exactly one of the five counts.
+    """What a run did. Every row of the catalogue is in exactly one of the first five counts.
 
-    `indexed`: new items. `updated`: items whose image changed, embedded anew. `columns_updated`:
-    items of which only other columns changed, not embedded. `failed`: rows that were left out,
-    all of them in `errors_file`, the first few in `failures`.
+    `indexed`: new items. `updated`: items whose image changed. `columns_updated`: items of which
+    only other columns changed, not embedded. `failed`: rows that were left out, all of them in
+    `errors_file`, the first few in `failures`. `reused`: those of the new and updated items whose
+    embedding was made before. `missing`: items that the catalogue does not have, listed in
+    `missing_file`; `deleted` of them were removed. `resumed`: unfinished runs whose work this one
+    took over.
     """
 
     job: Path
@@ -75,16 +99,24 @@ class IndexReport:
     stages: StageSeconds
     failures: tuple[Failure, ...] = ()
     notices: tuple[str, ...] = field(default=())
+    reused: int = 0
+    missing: int = 0
+    deleted: int = 0
+    resumed: tuple[str, ...] = ()
+    stage_rows: StageRows = StageRows()
+    hosts: tuple[HostStats, ...] = ()
+    devices: int = 1
 
     @property
     def rows(self) -> int:
         """Rows that were read."""
-        return self.embedded + self.columns_updated + self.unchanged + self.failed
+        written = self.indexed + self.updated + self.columns_updated
+        return written + self.unchanged + self.failed
 
     @property
     def embedded(self) -> int:
         """Images that went through the model and into the collection."""
-        return self.indexed + self.updated
+        return self.indexed + self.updated - self.reused
 
     @property
     def images_per_s(self) -> float:
@@ -94,9 +126,35 @@ class IndexReport:
     @property
     def outside_model_share(self) -> float:
         """Share of the run's time (0..1) in which the model was not at work."""
-        return max(0.0, 1.0 - self.stages.encode / self.seconds) if self.seconds > 0 else 0.0
+        if self.seconds <= 0:
+            return 0.0
+        return max(0.0, 1.0 - self.stages.encode / (self.seconds * self.devices))
 
     @property
     def errors_file(self) -> Path:
         """One JSON object a line for every row that was left out."""
         return self.job / "errors.jsonl"
+
+    @property
+    def missing_file(self) -> Path:
+        """One JSON object a line for every item that the catalogue does not have."""
+        return self.job / "missing.jsonl"
+
+
+@dataclass(frozen=True, slots=True)
+class ChangePlan:
+    """What a run would do, in rows of the catalogue; `missing` counts items of the collection."""
+
+    catalog: str
+    collection: str | None
+    new: int
+    changed: int
+    columns_only: int
+    unchanged: int
+    failed: int
+    missing: int
+    failed_by_code: Mapping[str, int]
+    seconds: float
+    failures: tuple[Failure, ...] = ()
+    notices: tuple[str, ...] = ()
+    columns: tuple[PlannedColumn, ...] = ()

@@ -1,17 +1,19 @@
 """Raw rows to items: checked, typed, hashed, each id once."""
 
-import hashlib
 import json
-import os
 import reprlib
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import date
 from decimal import Decimal
+from itertools import islice
 from pathlib import Path
 
+from indexer.columns import Roles
+from indexer.locations import join
 from indexer.plan import Plan
 from indexer.report import Failure
+from indexer.seen import UNCLAIMED, SeenIds, key_of
 from indexer.sources import RawRow, Source, UnreadableRow
 from indexer.values import (
     LEVELS,
@@ -24,7 +26,8 @@ from indexer.values import (
 from search.errors import VitrineError
 from search.types import Field, FieldType, FieldValue, Item
 
-_HASH_BYTES = 16
+_CHUNK = 512
+_CHUNK_BYTES = 32 * 2**20
 _SHOWN = 60
 """Most characters of a value that a message repeats."""
 
@@ -34,11 +37,13 @@ class Row:
     """A row that can be indexed, as far as can be said without its image.
 
     `row_hash` is the hex digest of everything that the item says, its image's address included.
+    `data` is the image's bytes where they came with the row, as in tar shards.
     """
 
     number: int
     item: Item
     row_hash: str
+    data: bytes | None = None
 
     @property
     def image_path(self) -> Path:
@@ -51,30 +56,105 @@ class Row:
         return Failure(self.number, self.item.id, self.item.image, error.code, error.message, hint)
 
 
-def read_rows(source: Source, plan: Plan) -> Iterator[Row | Failure]:
+def read_rows(source: Source, plan: Plan, seen: SeenIds) -> Iterator[Row | Failure]:
     """The rows of a catalogue, in order, as items or as the reason why they cannot be one.
 
-    Of several rows with one id the first wins. What is remembered of each is 16 bytes and its
-    number, so that catalogues of many millions of rows can be read.
+    A row is one item; with several image columns, it is one for each column that names an image,
+    all with the row's number, or one failure. Of several rows with one id the first that can be
+    used wins. `seen` gets to know every id that can be read, also of rows that cannot be used.
     """
-    first_rows: dict[bytes, int] = {}
-    for raw in source.rows():
-        if isinstance(raw, UnreadableRow):
-            yield Failure(raw.number, None, None, raw.code, raw.reason, raw.hint)
-            continue
+    rows = source.rows()
+    while raws := _next_chunk(rows):
+        chunk = [checked for raw in raws for checked in _checked(raw, source.base, plan)]
+        claims = [
+            (key, checked.claim if key == checked.keys[0] else UNCLAIMED)
+            for checked in chunk
+            for key in checked.keys
+        ]
+        owners = iter(seen.claim_all(claims))
+        for checked in chunk:
+            owner = [next(owners) for _ in checked.keys]
+            if isinstance(checked.result, Row) and owner[0] != checked.result.number:
+                yield _failure(checked.raw, plan, _duplicate(checked.result.item.id, owner[0]))
+            else:
+                yield checked.result
+
+
+def _next_chunk(rows: Iterator[RawRow | UnreadableRow]) -> list[RawRow | UnreadableRow]:
+    """The next rows, fewer where they come with large images."""
+    chunk: list[RawRow | UnreadableRow] = []
+    held = 0
+    for raw in islice(rows, _CHUNK):
+        chunk.append(raw)
+        held += len(raw.data or b"") if isinstance(raw, RawRow) else 0
+        if held > _CHUNK_BYTES:
+            break
+    return chunk
+
+
+@dataclass(frozen=True, slots=True)
+class _Checked:
+    """What a raw row turned out to be. `keys` stand for its ids, where they can be read."""
+
+    raw: RawRow
+    result: Row | Failure
+    keys: tuple[bytes, ...]
+
+    @property
+    def claim(self) -> int:
+        return self.result.number if isinstance(self.result, Row) else UNCLAIMED
+
+
+def _checked(raw: RawRow | UnreadableRow, base: str, plan: Plan) -> list[_Checked]:
+    if isinstance(raw, UnreadableRow):
+        nothing = RawRow(raw.number, {})
+        failure = Failure(raw.number, None, None, raw.code, raw.reason, raw.hint)
+        return [_Checked(nothing, failure, ())]
+    keys: tuple[bytes, ...] = ()
+    try:
+        id = _id(raw, plan.roles)
+        several = len(plan.roles.images) > 1
+        ids = [f"{id}#{column}" if several else id for column in plan.roles.images]
+        keys = tuple(_digest(one) for one in ids)
+        parts = _read_parts(raw, id, plan)
+        if not several:
+            return [_Checked(raw, _row(raw, id, plan.roles.image, base, parts), keys)]
+        return _per_image(raw, list(zip(ids, plan.roles.images, keys, strict=True)), base, parts)
+    except _Refused as refused:
+        failure = _failure(raw, plan, refused)
+        # Without a key nobody knows whose row it is: what it shows in place of an id is none.
+        return [_Checked(raw, failure if keys else replace(failure, id=None), keys)]
+
+
+def _per_image(
+    raw: RawRow, images: Sequence[tuple[str, str, bytes]], base: str, parts: "_Parts"
+) -> list[_Checked]:
+    """An item for every image column that is not empty."""
+    named = [one for one in images if not is_missing(raw.values.get(one[1]))]
+    if not named:
+        columns = ", ".join(repr(column) for _, column, _ in images)
+        raise _Refused(
+            "image_missing",
+            f"The row names no image (columns {columns}).",
+            "Give every row an image, or choose other --image-column.",
+        )
+    checked: list[_Checked] = []
+    for id, column, key in named:
         try:
-            row = _read_row(raw, source.base, plan)
-            key = _digest(row.item.id)
-            first = first_rows.setdefault(key, row.number)
-            if first != row.number:
-                raise _Refused(
-                    "id_duplicate", f"Id {row.item.id!r} is already used by row {first}.",
-                    "Give every row an id of its own, or choose another --id-column.",
-                )  # fmt: skip
+            result: Row | Failure = _row(raw, id, column, base, parts)
         except _Refused as refused:
-            yield _failure(raw, plan, refused)
-        else:
-            yield row
+            image = _shown(raw, column)
+            result = Failure(raw.number, id, image, refused.code, refused.reason, refused.hint)
+        checked.append(_Checked(raw, result, (key,)))
+    return checked
+
+
+def _duplicate(id: str, owner: int | None) -> "_Refused":
+    return _Refused(
+        "id_duplicate",
+        f"Id {id!r} is already used by row {owner}.",
+        "Give every row an id of its own, or choose another --id-column.",
+    )
 
 
 class _Refused(Exception):
@@ -85,13 +165,27 @@ class _Refused(Exception):
         self.code, self.reason, self.hint = code, reason, hint
 
 
-def _read_row(raw: RawRow, base: Path, plan: Plan) -> Row:
-    roles = plan.roles
+@dataclass(frozen=True, slots=True)
+class _Parts:
+    """What all items of a row share."""
+
+    title: str
+    product_id: str | None
+    fields: Mapping[str, FieldValue]
+    extra: Mapping[str, object]
+
+
+def _id(raw: RawRow, roles: Roles) -> str:
     id = _word(raw, roles.id)
     if id is None:
         raise _Refused(
             "id_empty", f"The row has no id (column {roles.id!r}).", "Give every row an id."
         )
+    return id
+
+
+def _read_parts(raw: RawRow, id: str, plan: Plan) -> _Parts:
+    roles = plan.roles
     fields: dict[str, FieldValue] = {}
     extra: dict[str, object] = {}
     for column, value in raw.values.items():
@@ -102,15 +196,16 @@ def _read_row(raw: RawRow, base: Path, plan: Plan) -> Row:
             fields[field.name] = _typed(column, field, value)
         else:
             extra[column] = _kept(column, value)
-    item = Item(
-        id=id,
-        image=_image(_word(raw, roles.image), base, roles.image),
-        title=_word(raw, roles.title) or "",
-        product_id=_word(raw, roles.product_id),
-        fields=fields,
-        extra=extra,
-    )
-    return Row(raw.number, item, _row_hash(item))
+    product_id = _word(raw, roles.product_id)
+    if product_id is None and roles.more_images:
+        product_id = id
+    return _Parts(_word(raw, roles.title) or "", product_id, fields, extra)
+
+
+def _row(raw: RawRow, id: str, column: str, base: str, parts: _Parts) -> Row:
+    image = _image(raw, column, base)
+    item = Item(id, image, parts.title, parts.product_id, parts.fields, parts.extra)
+    return Row(raw.number, item, _row_hash(item), raw.data)
 
 
 def _word(raw: RawRow, column: str | None) -> str | None:
@@ -162,24 +257,28 @@ def _shorter(value: object) -> str:
     return shown if len(shown) <= _SHOWN else f"{shown[:_SHOWN]}..."
 
 
-def _image(value: str | None, base: Path, column: str) -> str:
-    """The absolute address of the row's image file."""
+def _image(raw: RawRow, column: str, base: str) -> str:
+    """The address of the row's image: an absolute path, or a URL."""
+    if raw.address is not None:
+        return raw.address
+    value = _word(raw, column)
     if value is None:
         raise _Refused(
             "image_missing",
             f"The row names no image (column {column!r}).",
             "Give every row an image, or choose another --image-column.",
         )
-    if "://" in value:
-        raise _Refused(
-            "image_remote",
-            f"The image is an address and not a file: {value[:_SHOWN]}.",
-            "Download the images and give their paths.",
-        )
     if "\0" in value:
         raise _Refused("image_unreadable", "The image's path holds a NUL.", "Correct the path.")
-    # Not Path.resolve: where the catalogue says the image is matters, not where links lead.
-    return os.path.abspath(base / value)  # noqa: PTH100
+    try:
+        return join(base, value)
+    except ValueError as error:
+        reason = str(error).splitlines()[0]
+        raise _Refused(
+            "image_unreadable",
+            f"The image {value[:_SHOWN]!r} is no address: {reason}.",
+            "Correct the address.",
+        ) from None
 
 
 def _row_hash(item: Item) -> str:
@@ -198,7 +297,7 @@ def _row_hash(item: Item) -> str:
 
 def _digest(text: str) -> bytes:
     try:
-        return hashlib.blake2b(text.encode("utf-8"), digest_size=_HASH_BYTES).digest()
+        return key_of(text)
     except UnicodeEncodeError:
         raise _Refused(
             "encoding",
@@ -213,21 +312,16 @@ def _iso(value: object) -> str:
 
 
 def _failure(raw: RawRow, plan: Plan, refused: _Refused) -> Failure:
-    def shown(column: str) -> str | None:
-        value = raw.values.get(column)
-        if is_missing(value):
-            return None
-        text = written_out(value)
-        return _printable(text.strip() if text is not None else _shorter(value))
+    id, image = _shown(raw, plan.roles.id), _shown(raw, plan.roles.image)
+    return Failure(raw.number, id, image, refused.code, refused.reason, refused.hint)
 
-    return Failure(
-        raw.number,
-        shown(plan.roles.id),
-        shown(plan.roles.image),
-        refused.code,
-        refused.reason,
-        refused.hint,
-    )
+
+def _shown(raw: RawRow, column: str) -> str | None:
+    value = raw.values.get(column)
+    if is_missing(value):
+        return None
+    text = written_out(value)
+    return _printable(text.strip() if text is not None else _shorter(value))
 
 
 def _printable(text: str) -> str:

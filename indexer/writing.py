@@ -1,98 +1,172 @@
-"""What goes into the store, counted when it is there."""
+"""What leaves the encoder: to a shard on disk, then to the store, counted when it is there."""
 
+import time
+from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, replace
 
-from indexer.preparing import ColumnsChanged, Ready
+import numpy as np
+from numpy.typing import NDArray
+
+from indexer.patience import PatientStore
+from indexer.preparing import ColumnsChanged, Ready, Reused
 from indexer.report import Failure
-from indexer.tally import Count, Tally
+from indexer.rows import Row
+from indexer.staging import Shards
+from indexer.tally import Count, Stage, Tally
 from search.encoders.base import Embeddings
 from search.errors import ItemInvalidError
-from search.store.base import Entity, Store
+from search.store.base import Entity
 
-FLUSH_ROWS = 1_000
-"""Rows between two flushes: what a power failure may cost, and the next run writes again."""
+_SHARDS_AHEAD = 2
+"""Shards that may wait for the store; more of them hold back the encoder."""
 
 
 @dataclass(frozen=True, slots=True)
-class _Write:
-    """An entity on its way, and what it counts as once it is stored."""
+class Write:
+    """An entity on its way, and what it counts as once it is stored. `row` holds no image."""
 
-    change: Ready | ColumnsChanged
+    row: Row
     entity: Entity
     count: Count
+    reused: bool = False
+
+    @classmethod
+    def of(cls, change: Ready | Reused, embedding: NDArray[np.float32]) -> "Write":
+        """A row with its embedding, `(dim,) float32`."""
+        row = replace(change.row, data=None)
+        entity = Entity(row.item, embedding, change.image_hash, row.row_hash)
+        count = Count.UPDATED if change.stored else Count.INDEXED
+        return cls(row, entity, count, isinstance(change, Reused))
+
+
+def upsert_writes(
+    store: PatientStore, writes: Sequence[Write]
+) -> tuple[list[Write], list[Failure]]:
+    """Upsert all that the store takes: those that are in it now, and those that it refused."""
+    if not writes:
+        return [], []
+    try:
+        store.upsert([write.entity for write in writes])
+    except ItemInvalidError as error:
+        # The store wrote nothing of it: halve until the item that it refuses stands alone.
+        if len(writes) == 1:
+            return [], [writes[0].row.failure(error)]
+        middle = len(writes) // 2
+        stored, failures = upsert_writes(store, writes[:middle])
+        more, further = upsert_writes(store, writes[middle:])
+        return stored + more, failures + further
+    return list(writes), []
+
+
+def column_writes(
+    store: PatientStore, changes: Sequence[ColumnsChanged]
+) -> tuple[list[Write], list[Failure]]:
+    """Rows with the embeddings that the store has of them already; those that it lost."""
+    ids, embeddings = store.embeddings([changed.row.item.id for changed in changes])
+    stored = dict(zip(ids, embeddings, strict=True))
+    writes, failures = [], []
+    for changed in changes:
+        row = replace(changed.row, data=None)
+        if row.item.id in stored:
+            entity = Entity(row.item, stored[row.item.id], changed.image_hash, row.row_hash)
+            writes.append(Write(row, entity, Count.COLUMNS_UPDATED))
+        else:
+            failures.append(row.failure(_deleted(row.item.id)))
+    return writes, failures
 
 
 class Writer:
-    """Writes batches into one collection. To be called from one thread at a time."""
+    """Writes into one collection. To be called from one thread; the store is asked in another.
+
+    Embeddings are gathered until they are a shard: `shard_rows`, or what there is after
+    `shard_s` seconds. The shard is on disk before the store hears of it.
+    """
 
     def __init__(
-        self, store: Store, collection: str, tally: Tally, fail: Callable[[Failure], None]
+        self,
+        store: PatientStore,
+        shards: Shards,
+        tally: Tally,
+        fail: Callable[[Failure], None],
+        *,
+        shard_rows: int,
+        shard_s: float,
     ) -> None:
-        self._store = store
-        self._collection = collection
-        self._tally = tally
-        self._fail = fail
-        self._unflushed = 0
+        self._store, self._shards = store, shards
+        self._tally, self._fail = tally, fail
+        self._shard_rows, self._shard_s = shard_rows, shard_s
+        self._gathered: list[Write] = []
+        self._since = time.monotonic()
+        self._storing = ThreadPoolExecutor(1, "vitrine-store")
+        self._waiting: deque[Future[None]] = deque()
 
-    def write_embedded(self, batch: Sequence[Ready], embeddings: Embeddings) -> None:
-        """Store rows with their new embeddings, `(n, dim) float32` in the order of the rows."""
-        with self._tally.timed("store"):
-            self._upsert(
-                [
-                    _Write(
-                        ready,
-                        Entity(ready.row.item, embedding, ready.image_hash, ready.row.row_hash),
-                        Count.UPDATED if ready.stored else Count.INDEXED,
-                    )
-                    for ready, embedding in zip(batch, embeddings, strict=True)
-                ]
-            )
+    def add(self, changes: Sequence[Ready | Reused], embeddings: Embeddings) -> None:
+        """Take rows with their embeddings, `(n, dim) float32` in the order of the rows."""
+        if not self._gathered:
+            self._since = time.monotonic()
+        for change, embedding in zip(changes, embeddings, strict=True):
+            self._gathered.append(Write.of(change, embedding))
+            if len(self._gathered) >= self._shard_rows:
+                self._send()
+        if self._gathered and time.monotonic() - self._since >= self._shard_s:
+            self._send()
 
-    def write_columns(self, batch: Sequence[ColumnsChanged]) -> None:
-        """Store rows with the embeddings that the store has of them already."""
-        with self._tally.timed("store"):
-            ids, embeddings = self._store.embeddings(
-                self._collection, [changed.row.item.id for changed in batch]
-            )
-            stored = dict(zip(ids, embeddings, strict=True))
-            writes = []
-            for changed in batch:
-                item = changed.row.item
-                if item.id in stored:
-                    entity = Entity(item, stored[item.id], changed.image_hash, changed.row.row_hash)
-                    writes.append(_Write(changed, entity, Count.COLUMNS_UPDATED))
-                else:
-                    self._fail(changed.row.failure(_deleted(item.id)))
-            self._upsert(writes)
+    def update_columns(self, changes: Sequence[ColumnsChanged]) -> None:
+        """Write rows with the embeddings that the store has of them already."""
+        self._hand_over(self._storing.submit(self._write_columns, tuple(changes)))
 
-    def flush(self) -> None:
-        """Make everything that was written durable and quick to search."""
-        if self._unflushed:
-            with self._tally.timed("store"):
-                self._store.flush(self._collection)
-            self._unflushed = 0
+    def finish(self) -> None:
+        """Write what was gathered, and return when everything is in the store."""
+        if self._gathered:
+            self._send()
+        while self._waiting:
+            self._waiting.popleft().result()
+        if self._tally.stage_rows.store:
+            with self._tally.timed(Stage.STORE):
+                self._store.flush()
 
-    def _upsert(self, writes: Sequence[_Write]) -> None:
-        if not writes:
-            return
-        try:
-            self._store.upsert(self._collection, [write.entity for write in writes])
-        except ItemInvalidError as error:
-            # The store wrote nothing of it: halve until the item that it refuses stands alone.
-            if len(writes) == 1:
-                self._fail(writes[0].change.row.failure(error))
-            else:
-                middle = len(writes) // 2
-                self._upsert(writes[:middle])
-                self._upsert(writes[middle:])
-            return
-        for write in writes:
+    def close(self) -> None:
+        """Drop what was gathered and wait for the call that runs. Closing twice does nothing."""
+        self._storing.shutdown(cancel_futures=True)
+
+    def stage(self) -> list[Write]:
+        """Write what was gathered to a shard, and not to the store; what that was."""
+        gathered, self._gathered = self._gathered, []
+        self._since = time.monotonic()
+        if gathered:
+            with self._tally.timed(Stage.STAGE):
+                self._shards.write([write.entity for write in gathered])
+            self._tally.passed(Stage.STAGE, len(gathered))
+        return gathered
+
+    def _send(self) -> None:
+        self._hand_over(self._storing.submit(self._write, self.stage()))
+
+    def _hand_over(self, future: "Future[None]") -> None:
+        self._waiting.append(future)
+        while self._waiting and (len(self._waiting) > _SHARDS_AHEAD or self._waiting[0].done()):
+            self._waiting.popleft().result()
+
+    def _write_columns(self, changes: Sequence[ColumnsChanged]) -> None:
+        with self._tally.timed(Stage.STORE):
+            writes, failures = column_writes(self._store, changes)
+        for failure in failures:
+            self._fail(failure)
+        self._write(writes)
+
+    def _write(self, writes: Sequence[Write]) -> None:
+        with self._tally.timed(Stage.STORE):
+            stored, failures = upsert_writes(self._store, writes)
+            if stored:
+                self._store.settle()
+        for write in stored:
             self._tally.add(write.count)
-        self._unflushed += len(writes)
-        if self._unflushed >= FLUSH_ROWS:
-            self._store.flush(self._collection)
-            self._unflushed = 0
+        for failure in failures:
+            self._fail(failure)
+        self._tally.reuse(sum(write.reused for write in stored))
+        self._tally.passed(Stage.STORE, len(stored))
 
 
 def _deleted(id: str) -> ItemInvalidError:

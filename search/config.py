@@ -36,8 +36,14 @@ class Settings(BaseSettings):
     max_image_bytes: int = Field(50_000_000, ge=1, description="Largest image file that is read.")
     max_image_pixels: int = Field(100_000_000, ge=1, description="Largest image that is decoded.")
 
-    job_dir: Path = Field(
-        Path(".vitrine/jobs"), description="Where each indexing job has its folder."
+    job_dir: Path | None = Field(
+        None, description="Where each job has its folder; default: jobs/ beside the database."
+    )
+    fetch_per_host: int = Field(
+        8, ge=1, le=256, description="Images that are fetched from one host at once."
+    )
+    fetch_timeout_s: float = Field(
+        20.0, gt=0, description="Longest wait for an answer of an image's host."
     )
     max_failed_share: float = Field(
         0.5, ge=0, le=1, description="Share of failed rows above which a job stops."
@@ -49,3 +55,10 @@ class Settings(BaseSettings):
     )
     port: int = Field(8000, ge=0, le=65535, description="Port that the service listens on.")
     log_level: str = Field("INFO", description="DEBUG, INFO, WARNING or ERROR.")
+
+    @property
+    def jobs(self) -> Path:
+        """Where each indexing job has its folder."""
+        if self.job_dir is not None:
+            return self.job_dir
+        return Path(".vitrine/jobs") if "://" in self.db else Path(self.db).parent / "jobs"

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from types import TracebackType
 from typing import Self
 
@@ -12,10 +13,16 @@ from numpy.typing import NDArray
 from search.config import Settings
 from search.encoders import load_encoder
 from search.encoders.base import Embeddings, Encoder
-from search.errors import InvalidQueryError, ItemNotFoundError, ModelMismatchError
+from search.errors import (
+    CollectionNotFoundError,
+    InvalidQueryError,
+    ItemNotFoundError,
+    StoreError,
+)
 from search.images import DECODING, ImageLimits, load_image
 from search.store import open_store_of
-from search.store.base import CollectionInfo, CollectionSpec, SearchRequest, Store
+from search.store.base import CollectionInfo, SearchRequest, Store
+from search.switching import Behind, Encoders, LiveVersion, Loader, Serving, check_model
 from search.types import (
     Field,
     ImagePart,
@@ -27,16 +34,27 @@ from search.types import (
     TextPart,
 )
 
+__all__ = ["SearchEngine", "check_model", "open_engine"]
+
 
 class SearchEngine:
     """One collection, searched with the model that it was made with.
+
+    When its alias moves to a collection of another model, the engine loads that model with `load`,
+    answering from the version before meanwhile. Without `load` it refuses such a collection.
 
     Safe to call from several threads. The engine owns neither store nor encoder, except when
     `open_engine` made them: then `close` closes the store.
     """
 
     def __init__(
-        self, store: Store, encoder: Encoder, collection: str, limits: ImageLimits
+        self,
+        store: Store,
+        encoder: Encoder,
+        collection: str,
+        limits: ImageLimits,
+        *,
+        load: Loader | None = None,
     ) -> None:
         """Look the collection up and check that the encoder is the one it was made with.
 
@@ -45,30 +63,35 @@ class SearchEngine:
             ModelMismatchError: the collection was made with another model.
         """
         self._store = store
-        self._encoder = encoder
         self._name = collection
         self._limits = limits
         check_model(store.resolve(collection), encoder)
+        self._live = LiveVersion(store, collection, Encoders(encoder, load))
 
     @property
     def info(self) -> CollectionInfo:
-        """The collection as it is now: name, model, fields, count."""
-        return self._store.describe(self._name)
+        """The collection that answers now: name, model, fields, count."""
+        return self._store.describe(self._live.shown().name)
 
     def check(self) -> CollectionInfo:
-        """`info`, after making sure that the collection can be searched with the engine's model.
+        """`info`, after making sure that the collection can be searched now.
 
         Raises:
-            ModelMismatchError: it was made anew with another one since the engine was opened.
+            ModelMismatchError, ModelUnavailableError: as `search`, without waiting for a model.
         """
-        found = self.info
-        check_model(found, self._encoder)
-        return found
+        return self._store.describe(self._live.serving(wait_s=0).collection.name)
+
+    def behind(self) -> Behind | None:
+        """What the alias leads to and cannot be searched yet, and why; None if it is searched.
+
+        Raises ModelMismatchError as `search`.
+        """
+        return self._live.behind()
 
     @property
     def fields(self) -> tuple[Field, ...]:
         """The collection's typed fields; filters may also name id, title and product_id."""
-        return self._store.resolve(self._name).fields
+        return self._live.shown().fields
 
     @property
     def store(self) -> Store:
@@ -77,7 +100,7 @@ class SearchEngine:
 
     def item(self, id: str) -> Item:
         """The item of that id; ItemNotFoundError if there is none."""
-        found = self._store.get(self._name, [id])
+        found = self._store.get(self._live.shown().name, [id])
         if id not in found:
             raise _no_item(id, self._name)
         return found[id]
@@ -91,14 +114,26 @@ class SearchEngine:
         Raises:
             ItemNotFoundError, ImageError, FilterError: a part or the filter cannot be used.
             InvalidQueryError: the parts cancel each other out.
+            ModelMismatchError, ModelUnavailableError: the collection was made anew with a model
+                that this engine may not or cannot load, and the version before is gone.
             CollectionNotFoundError, StoreUnavailableError: as the store says.
         """
         clock = _Clock()
         # Resolved once: a switch of the alias between two calls must not mix two versions.
-        found = self._store.resolve(self._name)
-        check_model(found, self._encoder)
+        serving = self._live.serving()
         clock.lap("resolve")
-        embedding = self._compose(query.parts, found.name)
+        try:
+            return self._answer(query, serving, clock)
+        except (CollectionNotFoundError, StoreError):
+            moved = self._live.serving()
+            if moved.collection.name == serving.collection.name:
+                raise
+            # The version was dropped under the query; the alias leads to another one by now.
+            return self._answer(query, moved, clock)
+
+    def _answer(self, query: Query, serving: Serving, clock: "_Clock") -> Page:
+        found = serving.collection
+        embedding = self._compose(query.parts, serving)
         clock.lap("encode")
         request = SearchRequest(
             embedding=embedding,
@@ -115,7 +150,7 @@ class SearchEngine:
             offset=query.offset,
             collection=found.name,
             model=found.model.name,
-            warnings=tuple(self._warnings(query.parts)),
+            warnings=tuple(_warnings(query.parts, serving.encoder)),
             took_ms=clock.took_ms(),
         )
 
@@ -136,10 +171,10 @@ class SearchEngine:
         """Close the store."""
         self.close()
 
-    def _compose(self, parts: Sequence[QueryPart], collection: str) -> NDArray[np.float32]:
+    def _compose(self, parts: Sequence[QueryPart], serving: Serving) -> NDArray[np.float32]:
         """The query's embedding, `(dim,) float32`, L2-normalised."""
         weights = np.array([part.weight for part in parts], dtype=np.float32)
-        vectors = np.concatenate([self._embed(part, collection) for part in parts])
+        vectors = np.concatenate([self._embed(part, serving) for part in parts])
         total = weights @ vectors
         norm = float(np.linalg.norm(total))
         if norm < 1e-6:
@@ -148,34 +183,29 @@ class SearchEngine:
             )
         return np.asarray(total / norm, dtype=np.float32)
 
-    def _embed(self, part: QueryPart, collection: str) -> Embeddings:
+    def _embed(self, part: QueryPart, serving: Serving) -> Embeddings:
         """The embedding of one part, `(1, dim) float32`."""
         match part:
             case TextPart(text=text):
-                return self._encoder.encode_texts([text])
+                return serving.encoder.encode_texts([text])
             case ImagePart(image=image):
                 with DECODING:
-                    return self._encoder.encode_images([load_image(image, self._limits)])
+                    found = load_image(
+                        image, self._limits, at_least=serving.encoder.decode_at_least
+                    )
+                    return serving.encoder.encode_images([found])
             case ItemPart(id=id):
-                ids, embeddings = self._store.embeddings(collection, [id])
+                ids, embeddings = self._store.embeddings(serving.collection.name, [id])
                 if not ids:
                     raise _no_item(id, self._name)
                 return embeddings
-
-    def _warnings(self, parts: Sequence[QueryPart]) -> list[str]:
-        texts = [part.text for part in parts if isinstance(part, TextPart)]
-        cut = [text for text, is_cut in zip(texts, self._encoder.truncated(texts)) if is_cut]
-        return [
-            f"The text {_shortened(text)!r} is longer than the {self._encoder.context_length} "
-            "tokens that the model reads; what comes after them was ignored."
-            for text in cut
-        ]
 
 
 def open_engine(settings: Settings) -> SearchEngine:
     """Open the database and load the model that its collection was made with.
 
-    `settings.model`, when given, must be that model: it says from where to load it.
+    `settings.model`, when given, must be that model: it says from where to load it. Without it
+    the engine follows the collection's alias to whatever model it moves.
 
     Raises:
         CollectionNotFoundError, ModelMismatchError, ModelUnavailableError, StoreUnavailableError,
@@ -184,30 +214,13 @@ def open_engine(settings: Settings) -> SearchEngine:
     store = open_store_of(settings, create=False)
     try:
         name = settings.model or store.resolve(settings.collection).model.name
-        encoder = load_encoder(name, device=settings.device, precision=settings.precision)
+        load = partial(load_encoder, device=settings.device, precision=settings.precision)
         limits = ImageLimits(settings.max_image_bytes, settings.max_image_pixels)
-        return SearchEngine(store, encoder, settings.collection, limits)
+        follow = None if settings.model else load
+        return SearchEngine(store, load(name), settings.collection, limits, load=follow)
     except BaseException:
         store.close()
         raise
-
-
-def check_model(found: CollectionInfo | CollectionSpec, encoder: Encoder) -> None:
-    """Raise ModelMismatchError unless the collection was made with the encoder's model."""
-    stored, given = found.model, encoder.identity
-    if stored.fingerprint == given.fingerprint:
-        return
-    cure = (
-        f"Use --model {stored.name}, or index into another collection."
-        if stored.name != given.name
-        else "The files of that model have changed since: index into another collection."
-    )
-    raise ModelMismatchError(
-        f"Collection {found.name!r} was made with model {stored.name!r} "
-        f"({stored.fingerprint[:12]}), not with {given.name!r} ({given.fingerprint[:12]}).",
-        hint=cure,
-        details={"collection": found.name, "stored": stored.name, "given": given.name},
-    )
 
 
 @dataclass(slots=True)
@@ -224,6 +237,16 @@ class _Clock:
     def took_ms(self) -> dict[str, float]:
         total = (time.perf_counter() - self._started) * 1000
         return {name: round(ms, 3) for name, ms in {**self._stages, "total": total}.items()}
+
+
+def _warnings(parts: Sequence[QueryPart], encoder: Encoder) -> list[str]:
+    texts = [part.text for part in parts if isinstance(part, TextPart)]
+    cut = [text for text, is_cut in zip(texts, encoder.truncated(texts)) if is_cut]
+    return [
+        f"The text {_shortened(text)!r} is longer than the {encoder.context_length} "
+        "tokens that the model reads; what comes after them was ignored."
+        for text in cut
+    ]
 
 
 def _no_item(id: str, collection: str) -> ItemNotFoundError:

@@ -25,6 +25,7 @@
     ├── UnavailableError             may work later, or after a cure
     │   ├── StoreUnavailableError
     │   ├── DatabaseLockedError
+    │   ├── ImageUnavailableError
     │   └── ModelUnavailableError
     └── StoreError                   Milvus answered with an error we did not expect
 
@@ -199,6 +200,12 @@ class DatabaseLockedError(UnavailableError):
     """Another process has the embedded database open."""
 
     code = "database_locked"
+
+
+class ImageUnavailableError(UnavailableError):
+    """An image cannot be fetched now: its host is down, too slow or too busy."""
+
+    code = "image_unavailable"
 
 
 class ModelUnavailableError(UnavailableError):

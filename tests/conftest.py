@@ -6,7 +6,7 @@ server that runs already.
 """
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -17,14 +17,25 @@ from tests.required import is_required
 
 
 @pytest.fixture(scope="session")
-def milvus_uri(
-    tmp_path_factory: pytest.TempPathFactory, pytestconfig: pytest.Config
-) -> Iterator[str]:
+def milvus_uri(request: pytest.FixtureRequest) -> Iterator[str]:
     """The URL of a real Milvus server, started for this run unless one was given."""
     given = os.environ.get("VITRINE_TEST_SERVER_URI")
     if given:
         yield given
         return
+    server: MilvusServer = request.getfixturevalue("new_milvus_server")()
+    try:
+        server.start()
+        yield server.uri
+    finally:
+        server.stop()
+
+
+@pytest.fixture(scope="session")
+def new_milvus_server(
+    tmp_path_factory: pytest.TempPathFactory, pytestconfig: pytest.Config
+) -> Callable[[], MilvusServer]:
+    """Makes servers of one's own, to stop and to kill; whoever starts one stops it."""
     try:
         data = packaged_data()
     except ServerMissing as missing:
@@ -32,12 +43,7 @@ def milvus_uri(
             pytest.fail(f"The real Milvus server is required here. {missing}")
         pytest.skip(str(missing))
     binaries = unpack(data, _cache(pytestconfig, tmp_path_factory) / "milvus-server")
-    server = MilvusServer(tmp_path_factory.mktemp("milvus"), binaries, data)
-    try:
-        server.start()
-        yield server.uri
-    finally:
-        server.stop()
+    return lambda: MilvusServer(tmp_path_factory.mktemp("milvus"), binaries, data)
 
 
 @pytest.fixture(scope="session", params=["lite", pytest.param("server", marks=pytest.mark.server)])

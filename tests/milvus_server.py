@@ -74,6 +74,7 @@ class MilvusServer:
         self._process: subprocess.Popen[bytes] | None = None
         self._health_port = 0
         self.uri = ""
+        """Where clients find it; the same after a stop, a kill and another start."""
 
     @property
     def pid(self) -> int:
@@ -83,9 +84,9 @@ class MilvusServer:
 
     def start(self) -> None:
         """Start and wait until healthy; RuntimeError with the end of the log if it does not."""
-        (self._folder / "configs").mkdir(parents=True, exist_ok=True)
-        proxy_port = self._write_config()
-        self.uri = f"http://127.0.0.1:{proxy_port}"
+        if not self.uri:
+            (self._folder / "configs").mkdir(parents=True)
+            self.uri = f"http://127.0.0.1:{self._write_config()}"
         environment = {
             **os.environ,
             "DEPLOY_MODE": "STANDALONE",
@@ -115,6 +116,13 @@ class MilvusServer:
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait(STOP_SECONDS)
+
+    def kill(self) -> None:
+        """End it at once, as a machine that fails does."""
+        assert self._process is not None
+        self._process.kill()
+        self._process.wait(STOP_SECONDS)
+        self._process = None
 
     def log_tail(self, characters: int = 4000) -> str:
         """The end of what the server said."""

@@ -21,7 +21,7 @@ def neighbours(images: Tensor, labels: Tensor, *, scale: float = 10.0) -> Tensor
     """Supervised contrastive loss between images.
 
     An image of the same article type and colour is a whole match, of the same type alone a
-    sixth of one, of the same colour alone a fifth. labels: (n, attributes) int64, type and
+    sixth of one, of the same colour alone an eighth. labels: (n, attributes) int64, type and
     colour first.
     """
     logits = scale * images @ images.T
@@ -29,7 +29,7 @@ def neighbours(images: Tensor, labels: Tensor, *, scale: float = 10.0) -> Tensor
     logits = logits.masked_fill(itself, -1e4)
     same = (labels[:, None, :2] == labels[None, :, :2]) & (labels[:, None, :2] >= 0)
     kind, colour = same[..., 0].float(), same[..., 1].float()
-    weight = (kind / 6 + colour / 5 + kind * colour * 19 / 30).masked_fill(itself, 0)
+    weight = (kind / 6 + colour / 8 + kind * colour * 17 / 24).masked_fill(itself, 0)
     total = weight.sum(1)
     some = total > 0
     target = weight[some] / total[some].unsqueeze(1)

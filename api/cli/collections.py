@@ -1,49 +1,160 @@
 """`vitrine collections`."""
 
+import sys
+from collections.abc import Sequence
 from contextlib import closing
+from typing import TYPE_CHECKING, Annotated
 
-from rich.table import Table
+import typer
 
 from api.cli import options
-from api.cli.console import print_json, stdout
-from search.store.base import CollectionInfo
+from api.cli.console import note, print_json, stdout
+from search.config import Settings
+from search.errors import ConfigError
+from search.store.base import CollectionInfo, Store
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+UNITS = ("B", "kB", "MB", "GB", "TB")
 
 
-def collections(db: options.Db = None, json: options.Json = False) -> None:
-    """List the collections of a database: items, model, fields and the aliases that lead there."""
+def collections(
+    db: options.Db = None,
+    collection: Annotated[
+        str | None,
+        typer.Option("--collection", "-c", help="Only the versions of this one."),
+    ] = None,
+    prune: Annotated[
+        bool, typer.Option("--prune", help="Drop versions older than the last --keep.")
+    ] = False,
+    keep: Annotated[int, typer.Option(min=1, help="Versions that stay, the live one counted.")] = 2,
+    drop: Annotated[
+        str | None,
+        typer.Option("--drop", help="Drop this one, such as products__v3; never a live one."),
+    ] = None,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Drop without asking.")] = False,
+    json: options.Json = False,
+) -> None:
+    """List the collections of a database, version by version: items, model, size, which is live.
+
+    Live is the version that an alias leads to, by which it is searched. Sizes are those of the
+    vectors, and of the folder of an embedded database.
+
+    Examples:
+
+      vitrine collections
+
+      vitrine collections --prune --keep 1 --yes
+
+      vitrine collections --drop products__v3
+    """
+    if prune and drop:
+        raise ConfigError("--prune and --drop do not go together.", hint="Give one of them.")
+    settings = options.make_settings(db=db)
     from search.store import open_store_of
 
-    settings = options.make_settings(db=db)
     with closing(open_store_of(settings, create=False)) as store:
-        found = store.collections()
+        dropped: list[str] = []
+        unwanted = [drop] if drop else _superseded(store, collection, keep) if prune else []
+        if unwanted and (yes or _agreed(unwanted)):
+            dropped = _drop(store, unwanted)
+        found = [info for info in store.collections() if _is_of(info, collection)]
     if json:
-        print_json({"collections": [_object(info) for info in found]})
-    elif not found:
+        print_json({"collections": [_object(info, settings) for info in found], "dropped": dropped})
+        return
+    if prune or drop:
+        nothing = "Nothing was dropped." if unwanted else "There was nothing to drop."
+        note(f"Dropped: {', '.join(dropped)}." if dropped else nothing)
+    if not found:
         stdout.print(f"No collection in {settings.db}.", markup=False)
-    else:
-        stdout.print(_table(found))
-
-
-def _table(found: list[CollectionInfo]) -> Table:
-    table = Table(header_style="bold")
-    for name in ("collection", "alias", "items", "model", "dim", "fields"):
-        table.add_column(
-            name, overflow="fold", justify="right" if name in ("items", "dim") else "left"
-        )
+        return
+    found.sort(key=_by_version)
+    stdout.print(_table(found, settings))
     for info in found:
         fields = ", ".join(f"{field.name} ({field.type})" for field in info.fields)
-        aliases = ", ".join(info.aliases)
+        line = f"{info.name}: {fields or 'no fields'}"
+        stdout.print(line, markup=False, highlight=False, soft_wrap=True)
+
+
+def is_live(info: CollectionInfo) -> bool:
+    """Whether the alias that the collection is a version of leads to it."""
+    from indexer.rollout.versions import alias_and_number
+
+    parts = alias_and_number(info.name)
+    return parts[0] in info.aliases if parts else bool(info.aliases)
+
+
+def _is_of(info: CollectionInfo, alias: str | None) -> bool:
+    from indexer.rollout.versions import alias_and_number
+
+    parts = alias_and_number(info.name)
+    return alias in (None, info.name, parts[0] if parts else None, *info.aliases)
+
+
+def _superseded(store: Store, alias: str | None, keep: int) -> list[str]:
+    """Names of the versions that are older than the last `keep`, of one alias or of all."""
+    from indexer.rollout.versions import alias_and_number, superseded, versions_of
+
+    parts = (alias_and_number(name) for name in store.names())
+    aliases = sorted({each[0] for each in parts if each})
+    chosen = [each for each in aliases if alias in (None, each)]
+    return [
+        version.name for each in chosen for version in superseded(versions_of(store, each), keep)
+    ]
+
+
+def _drop(store: Store, names: Sequence[str]) -> list[str]:
+    """Drop what nobody searches; the names of it."""
+    for name in names:
+        store.drop(name)
+    return list(names)
+
+
+def _agreed(names: Sequence[str]) -> bool:
+    if not sys.stdin.isatty():
+        raise ConfigError(
+            f"Nothing was dropped: {', '.join(names)} would be, and nobody can be asked here.",
+            hint="Say --yes to drop without being asked.",
+            details={"collections": list(names)},
+        )
+    return typer.confirm(f"Drop {', '.join(names)} for good?", err=True)
+
+
+def _table(found: Sequence[CollectionInfo], settings: Settings) -> "Table":
+    from rich.table import Table
+
+    table = Table(header_style="bold")
+    for name in ("collection", "live as", "items", "dim", "vectors", "disk", "model"):
+        to_the_right = name in ("items", "dim", "vectors", "disk")
+        table.add_column(name, overflow="fold", justify="right" if to_the_right else "left")
+    for info in found:
+        vectors, disk = _sizes(info, settings)
         table.add_row(
-            info.name, aliases, f"{info.count:,}", info.model.name, str(info.model.dim), fields
+            info.name,
+            ", ".join(info.aliases),
+            f"{info.count:,}",
+            str(info.model.dim),
+            readable(vectors),
+            "-" if disk is None else readable(disk),
+            info.model.name,
         )
     return table
 
 
-def _object(info: CollectionInfo) -> dict[str, object]:
+def _object(info: CollectionInfo, settings: Settings) -> dict[str, object]:
+    from indexer.rollout.versions import alias_and_number
+
+    parts = alias_and_number(info.name)
+    vectors, disk = _sizes(info, settings)
     return {
         "name": info.name,
+        "version": parts[1] if parts else None,
+        "live": is_live(info),
         "aliases": list(info.aliases),
         "count": info.count,
+        "vector_bytes": vectors,
+        "disk_bytes": disk,
         "model": {
             "name": info.model.name,
             "fingerprint": info.model.fingerprint,
@@ -51,3 +162,25 @@ def _object(info: CollectionInfo) -> dict[str, object]:
         },
         "fields": {field.name: str(field.type) for field in info.fields},
     }
+
+
+def readable(size: int) -> str:
+    """Bytes in the largest unit of which there is at least one: 1.5 MB."""
+    value, unit = float(size), UNITS[0]
+    for unit in UNITS:
+        if value < 1000 or unit == UNITS[-1]:
+            break
+        value /= 1000
+    return f"{value:.0f} {unit}" if unit == UNITS[0] else f"{value:.1f} {unit}"
+
+
+def _sizes(info: CollectionInfo, settings: Settings) -> tuple[int, int | None]:
+    from search.store.sizes import disk_bytes, vector_bytes
+
+    return vector_bytes(info), disk_bytes(settings.db, info.name)
+
+
+def _by_version(info: CollectionInfo) -> tuple[str, int]:
+    from indexer.rollout.versions import alias_and_number
+
+    return alias_and_number(info.name) or (info.name, 0)

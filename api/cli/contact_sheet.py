@@ -2,16 +2,28 @@
 
 import base64
 import io
-from collections.abc import Sequence
+import time
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future
 from pathlib import Path
 
 from api.cli.results import price_of
+from indexer.fetching import Fetched, Fetcher, FetchOptions
 from search.config import Settings
-from search.errors import ImageError, VitrineError
-from search.images import ImageLimits, load_image
+from search.errors import ImageError, ImageUnavailableError, VitrineError
+from search.images import ImageLimits, decode_image
 from search.types import Hit, Page
 
 THUMBNAIL_PX = 220
+
+WAIT_SECONDS = 30.0
+"""How long all pictures of a sheet together are waited for; those that come later are left out."""
+
+_LEAST_SECONDS = 0.1
+"""What is read already needs no patience; and a file of this machine, hardly any."""
+
+_AHEAD = 16
+_FETCHING = FetchOptions(timeout_s=10.0, attempts=2, backoff_s=0.2, max_wait_s=2.0)
 
 
 def write_contact_sheet(path: Path, pages: Sequence[tuple[str, Page]], settings: Settings) -> None:
@@ -26,10 +38,12 @@ def write_contact_sheet(path: Path, pages: Sequence[tuple[str, Page]], settings:
         loader=PackageLoader("api.cli"), autoescape=True, undefined=StrictUndefined
     )
     limits = ImageLimits(settings.max_image_bytes, settings.max_image_pixels)
-    sections = [
-        {"heading": heading, "page": page, "cards": [_card(hit, limits) for hit in page.hits]}
-        for heading, page in pages
-    ]
+    with Fetcher(limits, _FETCHING) as fetcher:
+        pictures = _Pictures(fetcher, limits)
+        sections = [
+            {"heading": heading, "page": page, "cards": list(pictures.cards(page.hits))}
+            for heading, page in pages
+        ]
     html = environment.get_template("contact_sheet.html").render(sections=sections)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -41,18 +55,37 @@ def write_contact_sheet(path: Path, pages: Sequence[tuple[str, Page]], settings:
         ) from error
 
 
-def _card(hit: Hit, limits: ImageLimits) -> dict[str, object]:
-    thumbnail = _thumbnail(hit.item.image, limits)
-    return {"hit": hit, "thumbnail": thumbnail, "price": price_of(hit.item)}
+class _Pictures:
+    """Thumbnails of hits, wherever their images are."""
 
+    def __init__(self, fetcher: Fetcher, limits: ImageLimits) -> None:
+        self._fetcher = fetcher
+        self._limits = limits
+        self._patience_s = WAIT_SECONDS
 
-def _thumbnail(image: str, limits: ImageLimits) -> str | None:
-    """A data URI, or None when the picture is no longer where it was indexed from."""
-    try:
-        picture = load_image(Path(image), limits)
-    except ImageError:
-        return None
-    picture.thumbnail((THUMBNAIL_PX, THUMBNAIL_PX))
-    buffer = io.BytesIO()
-    picture.save(buffer, format="JPEG", quality=88)
-    return "data:image/jpeg;base64," + base64.b64encode(buffer.getvalue()).decode("ascii")
+    def cards(self, hits: Sequence[Hit]) -> Iterator[dict[str, object]]:
+        """What the page shows of each hit, in order; a few images are fetched at a time."""
+        for start in range(0, len(hits), _AHEAD):
+            some = hits[start : start + _AHEAD]
+            futures = [self._fetcher.submit(hit.item.image) for hit in some]
+            for hit, future in zip(some, futures):
+                thumbnail = self._thumbnail(future)
+                yield {"hit": hit, "thumbnail": thumbnail, "price": price_of(hit.item)}
+
+    def _thumbnail(self, future: Future[Fetched]) -> str | None:
+        """A data URI, or None when the picture is not where it was indexed from, or not soon."""
+        started = time.monotonic()
+        try:
+            fetched = future.result(max(self._patience_s, _LEAST_SECONDS))
+        except (ImageError, ImageUnavailableError, TimeoutError):
+            return None
+        finally:
+            self._patience_s -= time.monotonic() - started
+        try:
+            picture = decode_image(fetched.data or b"", self._limits)
+        except ImageError:
+            return None
+        picture.thumbnail((THUMBNAIL_PX, THUMBNAIL_PX))
+        buffer = io.BytesIO()
+        picture.save(buffer, format="JPEG", quality=88)
+        return "data:image/jpeg;base64," + base64.b64encode(buffer.getvalue()).decode("ascii")

@@ -37,12 +37,13 @@ def demo(
     settings = options.make_settings(db=db, collection=collection, model=model)
     catalog, photo = data / "catalog.csv", _first_picture(data / "queries.jsonl")
     from api.cli.contact_sheet import write_contact_sheet
-    from api.cli.index import report_object, run_index, show_report
-    from indexer import ColumnNames
+    from api.cli.index import run_index
+    from api.cli.index_report import report_object, show_report
+    from indexer import ColumnNames, IndexOptions
     from search.engine import open_engine
     from search.filters import parse_filter
 
-    report = run_index(catalog, settings, ColumnNames(), {})
+    report = run_index(catalog, settings, IndexOptions.of(settings, ColumnNames(), {}))
     with open_engine(settings) as engine:
         cheap = parse_filter(FILTER, engine.fields)
         dress = TextPart("red floral dress")

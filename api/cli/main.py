@@ -8,8 +8,14 @@ from api.cli import console
 from api.cli.collections import collections
 from api.cli.demo import demo
 from api.cli.doctor import doctor
+from api.cli.duplicates import duplicates
 from api.cli.evaluate import evaluate
+from api.cli.export import export
+from api.cli.import_ import import_
 from api.cli.index import index
+from api.cli.reindex import reindex
+from api.cli.report import report
+from api.cli.rollback import rollback
 from api.cli.search import search, similar
 from api.cli.serve import serve
 
@@ -30,7 +36,13 @@ app.command()(search)
 app.command()(similar)
 app.command()(serve)
 app.command("eval")(evaluate)
+app.command()(reindex)
+app.command()(rollback)
 app.command()(collections)
+app.command()(duplicates)
+app.command()(report)
+app.command()(export)
+app.command("import")(import_)
 app.command()(doctor)
 
 

@@ -4,11 +4,12 @@ from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse
 
 from api.deps import Slot
-from api.errors import domain_response, request_id_of
+from api.errors import domain_response, request_id_of, told
 from api.routes.responses import ERRORS
-from api.schemas import HealthOut, ReadyOut
+from api.schemas import BehindOut, HealthOut, ReadyOut
 from api.version import version
 from search.errors import VitrineError
+from search.switching import Behind
 
 router = APIRouter(tags=["health"])
 
@@ -26,10 +27,24 @@ async def healthz() -> HealthOut:
     responses={503: ERRORS[503]},
 )
 def readyz(request: Request, slot: Slot) -> ReadyOut | JSONResponse:
-    """Ready when Milvus answers, and the collection is there and of the model that is loaded."""
+    """Ready when Milvus answers, and the collection is there and of a model that is loaded.
+
+    `behind` says when that is not the live version, but the one before.
+    """
     # The one route that catches: here the reason is the answer, and its status is always 503.
     try:
-        info = slot.check()
+        info, behind = slot.check(), slot.get().behind()
     except VitrineError as reason:
         return domain_response(request_id_of(request), reason, 503)
-    return ReadyOut(collection=info.name, model=info.model.name, items=info.count)
+    return ReadyOut(
+        collection=info.name,
+        model=info.model.name,
+        items=info.count,
+        behind=_behind_out(behind) if behind else None,
+    )
+
+
+def _behind_out(behind: Behind) -> BehindOut:
+    reason = told(behind.reason) if behind.reason else None
+    found = behind.collection
+    return BehindOut(collection=found.name, model=found.model.name, reason=reason)

@@ -3,10 +3,17 @@
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Request
-from fastapi.responses import Response
+from fastapi.responses import RedirectResponse, Response
 
-from api.deps import Engine, ItemIdFromPath, Limits, read_filter
-from api.images import DEFAULT_SIZE, MAX_SIZE, MIN_SIZE, image_file, render_jpeg
+from api.deps import Engine, ImageFetcher, ItemIdFromPath, Limits, read_filter
+from api.images import (
+    DEFAULT_SIZE,
+    MAX_SIZE,
+    MIN_SIZE,
+    browser_address,
+    open_image,
+    render_jpeg,
+)
 from api.routes.responses import ERRORS
 from api.routes.search import FilterText
 from api.schemas import ItemOut, Limit, Offset, PageOut
@@ -41,6 +48,7 @@ def similar(
     response_class=Response,
     responses={
         200: {"content": {"image/jpeg": {}}, "description": "The picture."},
+        302: {"description": "The image is on a web server: its address there, at its own size."},
         304: {"description": "The picture that the client has is the current one."},
     },
 )
@@ -49,14 +57,19 @@ def image(
     request: Request,
     engine: Engine,
     limits: Limits,
+    fetcher: ImageFetcher,
     size: Annotated[
         int, Query(ge=MIN_SIZE, le=MAX_SIZE, description="Pixels along the longer side.")
     ] = DEFAULT_SIZE,
 ) -> Response:
-    """The item's image, scaled down, decoded and encoded anew."""
-    file = image_file(engine.item(id))
+    """The item's image, scaled down, decoded and encoded anew; or where it is on the web."""
+    item = engine.item(id)
+    headers = {"Cache-Control": f"private, max-age={MAX_AGE_S}"}
+    if (address := browser_address(item)) is not None:
+        return RedirectResponse(address, 302, headers=headers)
+    file = open_image(item, fetcher)
     etag = file.etag(size)
-    headers = {"ETag": etag, "Cache-Control": f"private, max-age={MAX_AGE_S}"}
+    headers["ETag"] = etag
     if _has(request.headers.get("if-none-match", ""), etag):
         return Response(status_code=304, headers=headers)
     return Response(render_jpeg(file, size, limits), media_type="image/jpeg", headers=headers)

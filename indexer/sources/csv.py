@@ -1,16 +1,23 @@
 """CSV and TSV files: any usual delimiter, quoted line ends, byte order marks, broken rows."""
 
 import csv
+import io
 import re
 from collections import Counter, deque
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from indexer.sources.base import (
+    BROKEN,
+    MAX_COLUMNS,
+    MAX_ROW_BYTES,
+    READ_ERRORS,
+    CatalogFile,
     RawRow,
     UnreadableRow,
-    count_lines,
     empty_catalog,
+    too_long,
+    too_many_columns,
     unreadable_catalog,
 )
 from search.errors import CatalogError
@@ -21,6 +28,10 @@ DELIMITED_SUFFIXES = (".csv", ".tsv", ".tab")
 _DELIMITERS = (",", "\t", ";", "|")
 _SURROGATES = re.compile("[\ud800-\udfff]")
 _MARKS = ((b"\xff\xfe", "utf-16"), (b"\xfe\xff", "utf-16"))
+_HEADER_CHARS = 2**20
+_NAMED = 10
+_REREAD_CHARS = 2**28
+"""Most characters that are read again because of broken rows, so that no file takes for ever."""
 
 
 class CsvSource:
@@ -29,21 +40,24 @@ class CsvSource:
     textual = True
     declared: Mapping[str, FieldType | None] = {}
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        self.base = path.parent
+    def __init__(self, catalog: str | Path) -> None:
+        self._file = CatalogFile(catalog)
+        self.name, self.base = self._file.name, self._file.base
         try:
-            with path.open("rb") as stream:
+            with self._file.open() as stream:
                 start = stream.read(4)
             self._encoding = next(
                 (name for mark, name in _MARKS if start.startswith(mark)), "utf-8-sig"
             )
-            self._delimiter = self._find_delimiter()
+            first = next((line for line in self._lines() if line.strip()), "")
+            if len(first) > _HEADER_CHARS:
+                raise too_many_columns(self.name)
+            self._delimiter = self._find_delimiter(first)
             header = next(self._records(), None)
-        except (OSError, UnicodeError) as error:
-            raise unreadable_catalog(path, error) from error
+        except READ_ERRORS as error:
+            raise unreadable_catalog(self.name, error) from error
         if header is None:
-            raise empty_catalog(path)
+            raise empty_catalog(self.name)
         self.columns = self._names(header[1])
 
     def rows(self) -> Iterator[RawRow | UnreadableRow]:
@@ -64,23 +78,33 @@ class CsvSource:
                 else:
                     values = (value.strip() for value in record)
                     yield RawRow(number, dict(zip(self.columns, values, strict=True)))
-        except (OSError, UnicodeError) as error:
-            raise unreadable_catalog(self.path, error) from error
+        except READ_ERRORS as error:
+            raise unreadable_catalog(self.name, error) from error
+
+    sample = rows
 
     def estimate(self) -> int:
         """How many lines there are: more than rows where values hold line ends."""
-        return max(count_lines(self.path) - 1, 1)
+        return max(self._file.count_lines() - 1, 1)
 
     def _lines(self) -> Iterator[str]:
+        """The lines; of one that is too long only its beginning, a little too long as well."""
         # Bytes that are no text become lone surrogates here and make their own row unreadable,
         # instead of ending the whole catalogue.
-        errors = "strict" if self._encoding == "utf-16" else "surrogateescape"
-        with self.path.open(encoding=self._encoding, errors=errors, newline="") as stream:
-            yield from stream
+        errors = BROKEN if self._encoding == "utf-16" else "surrogateescape"
+        with (
+            self._file.open() as stream,
+            io.TextIOWrapper(stream, self._encoding, errors, newline="") as text,
+        ):
+            while line := text.readline(MAX_ROW_BYTES + 1):
+                yield line
+                while len(line) > MAX_ROW_BYTES and not line.endswith(("\n", "\r")):
+                    line = text.readline(MAX_ROW_BYTES + 1)
+                    if len(line) <= MAX_ROW_BYTES:
+                        break
 
-    def _find_delimiter(self) -> str:
-        first = next((line for line in self._lines() if line.strip()), "")
-        usual = "," if self.path.suffix.lower() == ".csv" else "\t"
+    def _find_delimiter(self, first: str) -> str:
+        usual = "," if self._file.suffix == ".csv" else "\t"
         candidates = sorted(_DELIMITERS, key=lambda delimiter: delimiter != usual)
 
         def width(delimiter: str) -> int:
@@ -103,6 +127,10 @@ class CsvSource:
                 record = next(reader)
             except StopIteration:
                 return
+            except _TooLongError:
+                lines.reread_all_but_first()
+                yield number, too_long(number)
+                continue
             except csv.Error as error:
                 # The lines behind the first are read again as rows of their own: a quote that is
                 # never closed costs its own row, not all that follow.
@@ -121,19 +149,25 @@ class CsvSource:
     def _names(self, header: list[str] | UnreadableRow) -> tuple[str, ...]:
         if isinstance(header, UnreadableRow) or _is_broken(header):
             raise CatalogError(
-                f"The first row of {self.path} cannot be read as column names.",
+                f"The first row of {self.name} cannot be read as column names.",
                 hint="Save the catalogue as UTF-8 text with a first row that names the columns.",
             )
+        if len(header) > MAX_COLUMNS:
+            raise too_many_columns(self.name)
         names = tuple(
             name.strip() or f"column_{place}" for place, name in enumerate(header, start=1)
         )
         doubled = [name for name, times in Counter(names).items() if times > 1]
         if doubled:
             raise CatalogError(
-                f"{self.path} has more than one column named {', '.join(doubled)}.",
+                f"{self.name} has more than one column named {', '.join(doubled[:_NAMED])}.",
                 hint="Give every column a name of its own.",
             )
         return names
+
+
+class _TooLongError(Exception):
+    """The record that is being read is longer than any row of a catalogue."""
 
 
 class _Lines:
@@ -143,6 +177,8 @@ class _Lines:
         self._lines = lines
         self._again: deque[str] = deque()
         self._record: list[str] = []
+        self._chars = 0
+        self._to_reread = _REREAD_CHARS
 
     def __iter__(self) -> Iterator[str]:
         return self
@@ -150,13 +186,19 @@ class _Lines:
     def __next__(self) -> str:
         line = self._again.popleft() if self._again else next(self._lines)
         self._record.append(line)
+        self._chars += len(line)
+        if self._chars > MAX_ROW_BYTES:
+            raise _TooLongError
         return line
 
     def start_record(self) -> None:
         self._record.clear()
+        self._chars = 0
 
     def reread_all_but_first(self) -> None:
-        self._again.extendleft(reversed(self._record[1:]))
+        self._to_reread -= self._chars - len(self._record[0])
+        if self._to_reread >= 0:
+            self._again.extendleft(reversed(self._record[1:]))
 
 
 def _is_broken(record: list[str]) -> bool:
@@ -165,6 +207,8 @@ def _is_broken(record: list[str]) -> bool:
 
 
 def _broken_quotes(number: int, error: str) -> UnreadableRow:
+    if "field limit" in error:
+        error = "a value of more than 131,072 characters, or a quote that is never closed"
     return UnreadableRow(
         number,
         "broken_row",

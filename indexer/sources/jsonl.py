@@ -1,5 +1,6 @@
 """JSONL files: one JSON object a line."""
 
+import io
 import json
 import re
 from collections.abc import Iterator, Mapping
@@ -7,10 +8,16 @@ from itertools import islice
 from pathlib import Path
 
 from indexer.sources.base import (
+    BROKEN,
+    MAX_COLUMNS,
+    MAX_ROW_BYTES,
+    READ_ERRORS,
+    CatalogFile,
     RawRow,
     UnreadableRow,
-    count_lines,
     empty_catalog,
+    too_long,
+    too_many_columns,
     unreadable_catalog,
 )
 from search.types import FieldType
@@ -32,33 +39,58 @@ class JsonlSource:
     textual = False
     declared: Mapping[str, FieldType | None] = {}
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        self.base = path.parent
+    def __init__(self, catalog: str | Path) -> None:
+        self._file = CatalogFile(catalog)
+        self.name, self.base = self._file.name, self._file.base
         names: dict[str, None] = {}
         rows = 0
         for row in islice(self.rows(), _HEADER_ROWS):
             rows += 1
             if isinstance(row, RawRow):
                 names.update(dict.fromkeys(row.values))
+            if len(names) > MAX_COLUMNS:
+                raise too_many_columns(self.name)
         if not rows:
-            raise empty_catalog(path)
+            raise empty_catalog(self.name)
         self.columns = tuple(names)
 
     def rows(self) -> Iterator[RawRow | UnreadableRow]:
         """One row a line; blank lines are passed over but counted."""
         try:
-            with self.path.open("rb") as stream:
-                for number, line in enumerate(stream, start=1):
-                    content = line.removeprefix(b"\xef\xbb\xbf") if number == 1 else line
-                    if content.strip():
-                        yield _read(number, content)
-        except OSError as error:
-            raise unreadable_catalog(self.path, error) from error
+            for number, line in enumerate(self._lines(), start=1):
+                content = line.removeprefix(b"\xef\xbb\xbf") if number == 1 else line
+                if len(content) > MAX_ROW_BYTES:
+                    yield too_long(number)
+                elif content.strip():
+                    yield _read(number, content)
+        except READ_ERRORS as error:
+            raise unreadable_catalog(self.name, error) from error
+
+    sample = rows
 
     def estimate(self) -> int:
         """How many lines there are."""
-        return max(count_lines(self.path), 1)
+        return max(self._file.count_lines(), 1)
+
+    def _lines(self) -> Iterator[bytes]:
+        """The lines in UTF-8; of one that is too long only its beginning, too long as well."""
+        with self._file.open() as stream:
+            mark = stream.read(2)
+        if mark in (b"\xff\xfe", b"\xfe\xff"):
+            with (
+                self._file.open() as stream,
+                io.TextIOWrapper(stream, "utf-16", BROKEN, newline="\n") as text,
+            ):
+                while line := text.readline(MAX_ROW_BYTES + 1):
+                    yield line.encode("utf-8", "surrogatepass")
+                    while len(line) > MAX_ROW_BYTES and not line.endswith("\n"):
+                        line = text.readline(MAX_ROW_BYTES + 1)
+            return
+        with self._file.open() as stream:
+            while part := stream.readline(MAX_ROW_BYTES + 1):
+                yield part
+                while len(part) > MAX_ROW_BYTES and not part.endswith(b"\n"):
+                    part = stream.readline(MAX_ROW_BYTES + 1)
 
 
 def _read(number: int, line: bytes) -> RawRow | UnreadableRow:
@@ -77,4 +109,6 @@ def _read(number: int, line: bytes) -> RawRow | UnreadableRow:
         return UnreadableRow(number, "broken_row", f"The line is not JSON: {error}.", _HINT)
     if not isinstance(values, dict):
         return UnreadableRow(number, "broken_row", "The line is not a JSON object.", _HINT)
+    if len(values) > MAX_COLUMNS:
+        return too_long(number)
     return RawRow(number, values)

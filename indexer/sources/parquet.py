@@ -4,16 +4,27 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from indexer.sources.base import RawRow, UnreadableRow, empty_catalog, unreadable_catalog
+from indexer.sources.base import (
+    MAX_COLUMNS,
+    CatalogFile,
+    RawRow,
+    UnreadableRow,
+    empty_catalog,
+    too_many_columns,
+    unreadable_catalog,
+)
 from search.errors import CatalogError
 from search.types import FieldType
 
 if TYPE_CHECKING:
     import pyarrow as pa
+    import pyarrow.parquet as pq
 
 PARQUET_SUFFIXES = (".parquet", ".pq")
 
 _BATCH_ROWS = 1_024
+_MAX_FOOTER = 64 * 2**20
+"""Bytes of a file's own description, which is read whole: a million columns need more."""
 
 
 class ParquetSource:
@@ -21,24 +32,28 @@ class ParquetSource:
 
     textual = False
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, catalog: str | Path) -> None:
         import pyarrow as pa
         import pyarrow.parquet as pq
 
-        self.path = path
-        self.base = path.parent
+        self._file = CatalogFile(catalog)
+        self.name, self.base = self._file.name, self._file.base
         try:
-            with pq.ParquetFile(path) as file:
+            if _footer_bytes(self._file.path) > _MAX_FOOTER:
+                raise too_many_columns(self.name)
+            with pq.ParquetFile(self._file.path) as file:
                 self._rows = int(file.metadata.num_rows)
                 schema = file.schema_arrow
                 self.columns = tuple(schema.names)
         except (pa.ArrowException, OSError, ValueError, OverflowError) as error:
-            raise unreadable_catalog(path, error) from error
+            raise unreadable_catalog(self.name, error) from error
         if not self._rows:
-            raise empty_catalog(path)
+            raise empty_catalog(self.name)
+        if len(self.columns) > MAX_COLUMNS:
+            raise too_many_columns(self.name)
         if len(set(self.columns)) < len(self.columns):
             raise CatalogError(
-                f"{path} has several columns of one name.",
+                f"{self.name} has several columns of one name.",
                 hint="Give every column a name of its own.",
             )
         self.declared: Mapping[str, FieldType | None] = {
@@ -46,22 +61,59 @@ class ParquetSource:
         }
 
     def rows(self) -> Iterator[RawRow | UnreadableRow]:
-        """The rows in order, as Python values."""
+        """The rows in order, as Python values; those of a broken row group are unreadable."""
         import pyarrow as pa
         import pyarrow.parquet as pq
 
         number = 0
         try:
-            with pq.ParquetFile(self.path) as file:
-                for batch in file.iter_batches(batch_size=_BATCH_ROWS):
-                    yield from _read_batch(number, batch)
-                    number += batch.num_rows
+            with pq.ParquetFile(self._file.path) as file:
+                for group in range(file.num_row_groups):
+                    count = int(file.metadata.row_group(group).num_rows)
+                    yield from _read_group(file, group, number, count)
+                    number += count
         except (pa.ArrowException, OSError, ValueError, OverflowError) as error:
-            raise unreadable_catalog(self.path, error) from error
+            raise unreadable_catalog(self.name, error) from error
+
+    sample = rows
 
     def estimate(self) -> int:
         """How many rows there are, exactly."""
         return self._rows
+
+
+def _footer_bytes(path: Path) -> int:
+    """How long the description at the file's end says that it is; 0 for what is no Parquet."""
+    with path.open("rb") as file:
+        end = file.seek(0, 2)
+        file.seek(max(end - 8, 0))
+        tail = file.read(8)
+    return int.from_bytes(tail[:4], "little") if tail[4:] == b"PAR1" else 0
+
+
+def _read_group(
+    file: "pq.ParquetFile", group: int, before: int, count: int
+) -> Iterator[RawRow | UnreadableRow]:
+    """The rows of a row group, exactly `count`, `before` of them being in front of it."""
+    import pyarrow as pa
+
+    done, reason = 0, "it ends early"
+    try:
+        # Without buffering ahead: only what a batch needs of the row group is in memory.
+        batches = file.iter_batches(_BATCH_ROWS, row_groups=[group], use_threads=False)
+        for batch in batches:
+            wanted = batch.slice(0, count - done)
+            yield from _read_batch(before + done, wanted)
+            done += wanted.num_rows
+    except (pa.ArrowException, OSError, ValueError, OverflowError) as error:
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+    for number in range(before + done + 1, before + count + 1):
+        yield UnreadableRow(
+            number,
+            "broken_row",
+            f"Row group {group} of the file cannot be read: {reason}.",
+            "Write the file again.",
+        )
 
 
 def _read_batch(before: int, batch: "pa.RecordBatch") -> Iterator[RawRow | UnreadableRow]:

@@ -12,6 +12,7 @@ __all__ = [
     "Pixels",
     "Preset",
     "load_encoder",
+    "load_encoders",
     "resolve_model",
 ]
 
@@ -31,3 +32,14 @@ def load_encoder(name: str, *, device: str = "auto", precision: str = "auto") ->
     from search.encoders.open_clip_encoder import OpenClipEncoder
 
     return OpenClipEncoder.load(source, device=device, precision=precision)
+
+
+def load_encoders(name: str, *, device: str = "auto", precision: str = "auto") -> list[Encoder]:
+    """One encoder of a model for each device that may be used: several with several GPUs.
+
+    `device` auto and cuda mean all GPUs; any other name means that device alone. Raises what
+    `load_encoder` raises.
+    """
+    from search.encoders.devices import all_devices
+
+    return [load_encoder(name, device=one, precision=precision) for one in all_devices(device)]

@@ -11,8 +11,12 @@ from PIL import Image
 Embeddings = NDArray[np.float32]
 """`(n, dim) float32`, each row L2-normalised."""
 
-Pixels = NDArray[np.float32]
-"""`(n, 3, height, width) float32`, resized and normalised as the model wants it."""
+Pixels = NDArray[np.uint8]
+"""`(n, 3, height, width) uint8`, RGB, resized and cropped or padded as the model wants it."""
+
+
+DECLARED = "declared:"
+"""How the fingerprint begins of embeddings of which only the model's name is known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,12 +24,34 @@ class ModelIdentity:
     """Which embedding space a vector belongs to.
 
     Two encoders with the same `fingerprint` put the same image at the same place. `name` is what
-    to pass to load the model again; it takes no part in the comparison of spaces.
+    to pass to load the model again; it takes no part in the comparison of spaces. Embeddings that
+    others made come without a fingerprint: theirs is `declared:` and the model's name.
     """
 
     name: str
     fingerprint: str
     dim: int
+
+    def takes(self, other: "ModelIdentity") -> bool:
+        """Whether embeddings of `other` belong among those of this identity.
+
+        The same fingerprint decides. Declared embeddings take those of the model that they are
+        said to be of, by its name and dim: nothing else is known of them.
+        """
+        if self.fingerprint == other.fingerprint:
+            return self.dim == other.dim
+        return self.fingerprint == f"{DECLARED}{other.name}" and self.dim == other.dim
+
+
+class Preprocessor(Protocol):
+    """What an encoder does before its model: small, and may be sent to other processes."""
+
+    @property
+    def decode_at_least(self) -> tuple[int, int]:
+        """As the encoder's."""
+
+    def preprocess(self, images: Sequence[Image.Image]) -> Pixels:
+        """As the encoder's."""
 
 
 class Encoder(Protocol):
@@ -52,8 +78,20 @@ class Encoder(Protocol):
     def encode_images(self, images: Sequence[Image.Image]) -> Embeddings:
         """Embed RGB images, in order: `encode_pixels` of `preprocess`."""
 
+    @property
+    def decode_at_least(self) -> tuple[int, int]:
+        """Width and height from which on a larger image makes no other embedding.
+
+        That is, a cosine above 0.999: what to hand to `decode_image` as `at_least`, wherever an
+        image is decoded for this encoder.
+        """
+
     def preprocess(self, images: Sequence[Image.Image]) -> Pixels:
-        """Resize and normalise RGB images as the model's own config says. CPU work only."""
+        """Resize and crop or pad RGB images as the model's own config says. CPU work only."""
+
+    @property
+    def preprocessor(self) -> Preprocessor:
+        """What `preprocess` does, without the model; it can be pickled."""
 
     def encode_pixels(self, pixels: Pixels) -> Embeddings:
         """Embed a batch that `preprocess` made, in order."""

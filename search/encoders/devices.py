@@ -29,6 +29,13 @@ def choose_device(name: str) -> torch.device:
     return torch.device(kind)
 
 
+def all_devices(name: str) -> list[str]:
+    """The devices that indexing may use at once: every cuda device for `auto` and `cuda`."""
+    if name in ("auto", "cuda") and torch.cuda.is_available():
+        return [f"cuda:{index}" for index in range(torch.cuda.device_count())]
+    return [name]
+
+
 def choose_precision(name: str, device: torch.device) -> torch.dtype:
     """The number format of that name; auto is fp16 on cuda and fp32 elsewhere.
 

@@ -18,12 +18,10 @@ from typing import Any
 import torch
 
 from search.encoders.hub import bounded_hub
-from search.encoders.registry import BUNDLED, ModelSource, SourceKind
+from search.encoders.registry import BUNDLED, CONFIG_FILE, ModelSource, SourceKind
 from search.encoders.tokens import TextTokenizer, text_tokenizer
 from search.encoders.torchvision_ops import import_torchvision
 from search.errors import ConfigError, ModelUnavailableError
-
-CONFIG_FILE = "open_clip_config.json"
 
 # Loading changes things that are global to the process: one model at a time.
 _lock = threading.Lock()

@@ -87,7 +87,13 @@ class OpenClipEncoder:
     @property
     def image_size(self) -> tuple[int, int]:
         """Height and width of the pixels that `preprocess` makes."""
-        return self._transform.shape[1], self._transform.shape[2]
+        _, height, width = self._transform.shape
+        return height, width
+
+    @property
+    def decode_at_least(self) -> tuple[int, int]:
+        """Width and height from which on a larger image makes no other embedding."""
+        return self._transform.decode_at_least
 
     def encode_texts(self, texts: Sequence[str]) -> Embeddings:
         """Embed texts, in order, as `(n, dim) float32`, L2-normalised.
@@ -115,33 +121,34 @@ class OpenClipEncoder:
         )
 
     def preprocess(self, images: Sequence[Image.Image]) -> Pixels:
-        """Resize and normalise RGB images by the model's own validation transform.
+        """Resize and crop or pad RGB images by the model's own validation transform.
 
-        `(n, 3, height, width) float32`, on the CPU. Several threads may each call it with a part
-        of the images.
+        `(n, 3, height, width) uint8`. Several threads may each call it with a part of the images.
         """
-        pixels = np.empty((len(images), *self._transform.shape), dtype=np.float32)
-        for row, image in zip(pixels, images, strict=True):
-            self._transform.write(image, row)
-        return pixels
+        return self._transform.preprocess(images)
+
+    @property
+    def preprocessor(self) -> PixelTransform:
+        """What `preprocess` does, without the model; it can be pickled."""
+        return self._transform
 
     def encode_pixels(self, pixels: Pixels) -> Embeddings:
         """Embed a batch that `preprocess` made, in order, as `(n, dim) float32`, L2-normalised.
 
         Raises:
-            InvalidInputError: the batch has another shape than `preprocess` makes.
+            InvalidInputError: the batch has another shape or type than `preprocess` makes.
         """
-        if pixels.shape[1:] != self._transform.shape:
+        if pixels.shape[1:] != self._transform.shape or pixels.dtype != np.uint8:
             raise InvalidInputError(
-                f"Pixels have shape {pixels.shape}; this model takes (n, "
-                f"{', '.join(map(str, self._transform.shape))}).",
+                f"Pixels have shape {pixels.shape} and type {pixels.dtype}; this model takes (n, "
+                f"{', '.join(map(str, self._transform.shape))}) of uint8.",
                 hint="Make them with the same encoder's preprocess.",
             )
         rows = []
         for start in range(0, len(pixels), self._max_batch):
-            batch = torch.from_numpy(pixels[start : start + self._max_batch]).to(self._device)
-            batch = batch.to(dtype=self._dtype, memory_format=torch.channels_last)
+            some = pixels[start : start + self._max_batch]
             with torch.inference_mode():
+                batch = self._transform.normalised(some, self._device).to(self._dtype)
                 rows.append(self._finish(self._model.encode_image(batch)))
         return self._joined(rows)
 

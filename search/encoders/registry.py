@@ -9,13 +9,18 @@ A name is one of
 """
 
 import difflib
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from importlib.util import find_spec
 from pathlib import Path
 from types import MappingProxyType
 
 from search.errors import ConfigError
+
+CONFIG_FILE = "open_clip_config.json"
+"""What a folder with a model of open_clip has in it."""
 
 BUNDLED = "mini"
 BUNDLED_PATH = Path(__file__).resolve().parents[1] / "models" / BUNDLED
@@ -121,6 +126,32 @@ def resolve_model(name: str) -> ModelSource:
     if not (architecture and slash and tag):
         raise _not_a_name(name)
     return ModelSource(name, SourceKind.PRETRAINED, architecture, tag=tag)
+
+
+def known_dim(source: ModelSource) -> int | None:
+    """The dim of a model's embeddings as far as files on this machine say it; loads no model.
+
+    Those are a model's own folder, and the architectures that open_clip is installed with.
+    """
+    keys: tuple[str, ...] = ("embed_dim",)
+    if source.path is not None:
+        file, keys = source.path / CONFIG_FILE, ("model_cfg", "embed_dim")
+    else:
+        preset = next((one for one in _PRESETS if one.model == source.name), None)
+        if preset is not None:
+            return preset.dim
+        installed = find_spec("open_clip")
+        if source.tag is None or installed is None or installed.origin is None:
+            return None
+        configs = Path(installed.origin).parent / "model_configs"
+        file = configs / f"{source.open_clip_name}.json"
+    try:
+        said = json.loads(file.read_text(encoding="utf-8"))
+        for key in keys:
+            said = said[key]
+        return int(said)
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
 
 
 def _folder(name: str) -> ModelSource:

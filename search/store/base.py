@@ -171,6 +171,13 @@ class Store(Protocol):
     def scan_ids(self, name: str, filter: Filter | None = None) -> Iterator[str]:
         """All ids, each once, in no promised order, without holding them all in memory."""
 
+    def scan(self, name: str, *, embeddings: bool = True) -> Iterator[list[Entity]]:
+        """Everything that is stored, in batches, each item once, in no promised order.
+
+        Memory stays bounded whatever the collection's size. Without `embeddings` the entities'
+        embedding is empty, `(0,) float32`. Items that are written meanwhile may or may not appear.
+        """
+
     def count(self, name: str, filter: Filter | None = None) -> int:
         """How many items there are, or satisfy the filter; what was just written is counted."""
 

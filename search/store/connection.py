@@ -55,6 +55,12 @@ class Connection:
         return self._database is not None
 
     @property
+    def path(self) -> Path | None:
+        """Where the embedded database lies; None of a server, and once closed."""
+        database = self._database
+        return None if database is None else database.path
+
+    @property
     def client(self) -> "MilvusClient":
         """The client, to name a method for `call`; StoreUnavailableError once closed."""
         if self._client is None:

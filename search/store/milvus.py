@@ -32,6 +32,7 @@ from search.store.connection import Connection
 from search.store.expressions import all_of, id_in
 from search.store.nearest import nearest, unit
 from search.store.reading import SESSION, Collection, Reader, parts_of
+from search.store.sending import send
 from search.types import Hit, Item
 
 
@@ -155,13 +156,11 @@ class MilvusStore:
     def upsert(self, collection: str, entities: Sequence[Entity]) -> None:
         """Write items whole; ItemInvalidError, before anything is written, for one that cannot be.
 
-        An id that comes twice in one call is such an item. Large calls are split by bytes: a
-        failure of the database between two parts leaves the first written.
+        An id that comes twice in one call is such an item. Large calls are split by bytes: when
+        one of the parts fails, others may be written; writing all of them again is harmless.
         """
         own = self._read.own(collection)
-        for batch in rows.batches(rows.encode_all(entities, own.layout)):
-            with self._db.writing():
-                self._db.call(self._db.client.upsert, own.name, batch)
+        send(self._db, own.name, rows.encode_all(entities, own.layout))
 
     def delete(self, collection: str, ids: Sequence[str]) -> int:
         """Delete items; how many there were."""
@@ -206,6 +205,10 @@ class MilvusStore:
         """All ids, each once, without holding them all in memory."""
         collection = self._read.find(name)
         return self._read.scan(collection, self._read.expression(filter, collection))
+
+    def scan(self, name: str, *, embeddings: bool = True) -> Iterator[list[Entity]]:
+        """Everything that is stored, in batches, each item once; see `Store.scan`."""
+        return self._read.entities(self._read.find(name), embeddings=embeddings)
 
     def count(self, name: str, filter: Filter | None = None) -> int:
         """How many items there are, or satisfy the filter; what was just written is counted."""

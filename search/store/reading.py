@@ -1,7 +1,7 @@
 """Looking collections up in Milvus, and reading their rows."""
 
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
@@ -15,15 +15,23 @@ from search.errors import (
 from search.filters import check_filter
 from search.filters.ast import Filter
 from search.store import rows, schema
+from search.store.base import Entity
 from search.store.connection import Connection
 from search.store.expressions import EVERYTHING, NOTHING, all_of, expression, id_in, literal
+from search.store.segments import SealedRows, sealed_rows
 from search.types import Item
 
 IDS_PER_CALL = 500
 """Items fetched or deleted by one call: 500 of the largest rows stay below a message's limit."""
 
+FEW_IDS = 50
+"""Up to so many, rows are read by their ids as Milvus offers it, without waiting for writers."""
+
 SCAN_BATCH = 10_000
 """Ids per page of a scan. Milvus Lite walks the whole collection for each page."""
+
+SCAN_BYTES = 16_000_000
+"""About how much the embeddings of a page of a scan may weigh, whatever their dim."""
 
 STRONG = "Strong"
 SESSION = "Session"
@@ -161,6 +169,10 @@ class Reader:
     ) -> dict[str, Mapping[str, Any]]:
         """These columns of those ids that exist, by id."""
         found: dict[str, Mapping[str, Any]] = {}
+        sealed = self._sealed(collection) if len(ids) > FEW_IDS else None
+        if sealed is not None:
+            found |= sealed.find(set(ids), columns)
+            ids = [id for id in ids if id in sealed.unsealed]
         for part in parts_of(ids):
             for row in self.query(collection, id_in(part), ["id", *columns]):
                 found[row["id"]] = row
@@ -168,6 +180,47 @@ class Reader:
 
     def scan(self, collection: Collection, condition: str) -> Iterator[str]:
         """The ids of all rows that satisfy the expression, each once."""
+        sealed = self._sealed(collection) if condition == EVERYTHING else None
+        if sealed is not None:
+            yield from sealed.ids()
+            yield from self.fetch(collection, sorted(sealed.unsealed), ["id"])
+            return
+        for page in self._pages(collection, condition, [], SCAN_BATCH):
+            yield from page
+
+    def entities(self, collection: Collection, *, embeddings: bool) -> Iterator[list[Entity]]:
+        """Everything that is stored, in batches, each item once."""
+        columns = [*collection.layout.item_columns, "image_hash", "row_hash"]
+        limit = SCAN_BATCH
+        if embeddings:
+            columns.append("embedding")
+            limit = min(limit, max(50, SCAN_BYTES // (4 * collection.layout.model.dim)))
+        for page in self._rows(collection, columns, limit):
+            yield [rows.decode_entity(row, collection.layout) for row in page]
+
+    def _rows(
+        self, collection: Collection, columns: list[str], limit: int
+    ) -> Iterator[Iterable[Mapping[str, Any]]]:
+        """These columns of all rows, in lists that are never empty."""
+        sealed = self._sealed(collection)
+        if sealed is None:
+            for page in self._pages(collection, EVERYTHING, columns, limit):
+                yield page.values()
+            return
+        yield from sealed.batches(columns, limit)
+        for part in parts_of(sorted(sealed.unsealed)):
+            if found := self.fetch(collection, part, columns):
+                yield found.values()
+
+    def _sealed(self, collection: Collection) -> SealedRows | None:
+        if self._db.path is None:
+            return None
+        return sealed_rows(self._db.path, collection.name, self._db.writing)
+
+    def _pages(
+        self, collection: Collection, condition: str, columns: list[str], limit: int
+    ) -> Iterator[dict[str, dict[str, Any]]]:
+        """These columns of all rows that satisfy the expression: by id, in order, in pages."""
         # Asked with "iterator", Milvus gives the next ids and not just any, but pymilvus drops the
         # consistency level then: so catch up first.
         self.catch_up(collection)
@@ -177,17 +230,17 @@ class Reader:
             page = self.query(
                 collection,
                 after if condition == EVERYTHING else all_of(condition, after),
-                ["id"],
-                limit=SCAN_BATCH,
+                ["id", *columns],
+                limit=limit,
                 iterator="True",
                 reduce_stop_for_best="True",
             )
-            ids = sorted({row["id"] for row in page})
-            if not ids:
+            found = {row["id"]: row for row in page}
+            if not found:
                 return
-            yield from ids
+            yield {id: found[id] for id in sorted(found)}
             # A short page is not the last: servers cut it first and drop replaced rows after.
-            last = ids[-1]
+            last = max(found)
 
     def catch_up(self, collection: Collection) -> None:
         """Wait until everything written so far, by anyone, can be read."""

@@ -83,6 +83,16 @@ def decode(row: Mapping[str, Any], layout: Layout) -> Item:
     )
 
 
+def decode_entity(row: Mapping[str, Any], layout: Layout) -> Entity:
+    """The entity of a row; its embedding is `(0,) float32` when the row was read without."""
+    return Entity(
+        item=decode(row, layout),
+        embedding=np.asarray(row.get("embedding", ()), dtype=np.float32),
+        image_hash=row["image_hash"],
+        row_hash=row["row_hash"],
+    )
+
+
 def encode_value(id: str, field: Field, value: FieldValue) -> object:
     """A value as its column holds it; ItemInvalidError if it is of another type or too big."""
     if value is None:

@@ -155,7 +155,7 @@ def test_a_large_write_is_split(
 ) -> None:
     limits = iter([20_000])
     split = rows.batches
-    monkeypatch.setattr(rows, "batches", lambda all_rows: split(all_rows, next(limits)))
+    monkeypatch.setattr(rows, "batches", lambda all_rows, limit=None: split(all_rows, next(limits)))
     written = [entity(f"{i}", unit_vector(i), title="x" * 3_000) for i in range(20)]
     store.upsert(collection, written)
     assert store.count(collection) == 20

@@ -79,7 +79,7 @@ def write_csv(path: Path, rows: list[list[str]]) -> Path:
 
 
 def errors_of(folder: Path) -> list[dict[str, object]]:
-    (job,) = (folder / "jobs").iterdir()
+    (job,) = (folder / "jobs").glob("*-products*")
     return [json.loads(line) for line in (job / "errors.jsonl").read_text().splitlines()]
 
 
@@ -192,7 +192,7 @@ def test_a_folder_whose_name_is_no_text_is_said_to_be_the_reason(
     result = vitrine_index(photos)
     assert "1 of 1 rows failed" in str(result.exception)
     assert "no text in UTF-8" in str(result.exception)
-    (job,) = (tmp_path / "jobs").iterdir()
+    (job,) = (tmp_path / "jobs").glob("*-products*")
     manifest = json.loads((job / "manifest.json").read_text())
     assert manifest["catalog"] == str(photos)
 

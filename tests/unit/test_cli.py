@@ -69,7 +69,10 @@ def png(width: int, height: int) -> bytes:
 
 def test_every_command_explains_itself(vitrine: Vitrine) -> None:
     names = [command.name or command.callback.__name__ for command in app.registered_commands]
-    assert names == ["demo", "index", "search", "similar", "serve", "eval", "collections", "doctor"]
+    assert names == [
+        *("demo", "index", "search", "similar", "serve", "eval", "reindex", "rollback"),
+        *("collections", "duplicates", "report", "export", "import", "doctor"),
+    ]
     overview = vitrine("--help")
     for name in names:
         said = vitrine(name, "--help")

@@ -313,8 +313,10 @@ class TestEncoding:
         np.testing.assert_allclose(encoder.encode_texts(texts), singly, atol=1e-4)
 
     def test_pixels_of_another_shape_are_refused(self, encoder: Encoder) -> None:
-        with pytest.raises(InvalidInputError, match="Pixels have shape"):
-            encoder.encode_pixels(np.zeros((2, 3, 5, 5), dtype=np.float32))
+        floats = encoder.preprocess(images(2)).astype(np.float32)
+        for pixels in (np.zeros((2, 3, 5, 5), dtype=np.uint8), floats):
+            with pytest.raises(InvalidInputError, match="Pixels have shape"):
+                encoder.encode_pixels(pixels)
 
     @pytest.mark.parametrize("size", [(1, 1), (1, 60_000), (60_000, 1), (3, 5_000)])
     def test_strips_take_no_memory(self, encoder: Encoder, size: tuple[int, int]) -> None:

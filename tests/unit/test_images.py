@@ -1,6 +1,8 @@
 import io
 import os
 import struct
+import subprocess
+import sys
 import time
 import tracemalloc
 import warnings
@@ -15,6 +17,7 @@ from PIL import Image, ImageCms, features
 from search.errors import ImageTooLargeError, ImageUnreadableError
 from search.images import ImageLimits, decode_image, load_image, read_image_bytes
 
+ROOT = Path(__file__).parents[2]
 LIMITS = ImageLimits(max_bytes=10_000_000, max_pixels=1_000_000)
 SAVED = {
     "JPEG": {"quality": 95},
@@ -225,9 +228,12 @@ def test_our_limit_counts_and_not_pillows(monkeypatch: pytest.MonkeyPatch) -> No
         with warnings.catch_warnings():
             warnings.simplefilter("error")
             assert decode_image(data, LIMITS).size == (40, 30)
-    # Some of Pillow's readers ask for its own limit; that too is said in our words.
+    # Some of Pillow's readers ask for its own limit: all versions of GIFs whose frame is larger
+    # than their screen, and of WebP those from 12 on. That too is said in our words.
+    beyond = bytearray(saved(halves(), "GIF"))
+    beyond[6:10] = struct.pack("<HH", 20, 20)
     with pytest.raises(ImageTooLargeError, match="more pixels than Pillow decodes"):
-        decode_image(saved(halves(), "WEBP"), LIMITS)
+        decode_image(bytes(beyond), LIMITS)
 
 
 def test_too_many_bytes_are_refused_before_they_are_read(tmp_path: Path) -> None:
@@ -286,3 +292,21 @@ def test_many_threads_may_decode() -> None:
         together = list(pool.map(lambda one: np.asarray(decode_image(one, LIMITS)), data * 4))
     for one, other in zip(together, alone * 4, strict=True):
         np.testing.assert_array_equal(one, other)
+
+
+def test_pillow_logs_nothing_of_a_broken_image(capfd: pytest.CaptureFixture[str]) -> None:
+    """A TIFF of 51,200 samples a pixel: Pillow says so in its log, which names no image."""
+    data = bytearray(saved(halves(), "TIFF"))
+    (entries,) = struct.unpack_from("<I", data, 4)
+    (count,) = struct.unpack_from("<H", data, entries)
+    tags = [entries + 2 + 12 * number for number in range(count)]
+    (samples,) = (tag for tag in tags if struct.unpack_from("<H", data, tag) == (277,))
+    struct.pack_into("<H", data, samples + 8, 51_200)
+    script = (
+        "import sys; from search.images import ImageLimits, decode_image\n"
+        "try: decode_image(sys.stdin.buffer.read(), ImageLimits())\n"
+        "except Exception as error: print(error.code)"
+    )
+    # A process of its own: logging was set up in this one.
+    subprocess.run([sys.executable, "-c", script], input=bytes(data), check=True, cwd=ROOT)
+    assert capfd.readouterr() == ("image_unreadable\n", "")

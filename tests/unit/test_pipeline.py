@@ -2,7 +2,7 @@
 
 import json
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -18,11 +18,11 @@ from search.errors import CatalogError, ModelMismatchError, StoreError, Unavaila
 from search.images import ImageLimits, load_image
 from search.store import CollectionSpec, Entity, Store, open_store
 from search.types import FieldType, Item
+from tests.drawn_catalog import draw, rows_of, write
 
 pytestmark = pytest.mark.model
 
 BATCH = 4
-Row = dict[str, object]
 
 
 class CountingEncoder:
@@ -33,6 +33,7 @@ class CountingEncoder:
         self.identity: ModelIdentity = encoder.identity
         self.dim, self.context_length = encoder.dim, encoder.context_length
         self.encode_texts, self.truncated = encoder.encode_texts, encoder.truncated
+        self.decode_at_least = encoder.decode_at_least
         self.batches: list[int] = []
         self.most_ahead = 0
         self._prepared = 0
@@ -80,32 +81,10 @@ def catalog(tmp_path: Path) -> Path:
     return tmp_path / "catalog.jsonl"
 
 
-def draw(path: Path, seed: int) -> str:
-    path.parent.mkdir(exist_ok=True)
-    colours = np.random.default_rng(seed).integers(0, 255, (3, 4, 3), dtype=np.uint8)
-    Image.fromarray(colours).resize((40, 30), Image.Resampling.NEAREST).save(path)
-    return f"{path.parent.name}/{path.name}"
-
-
-def rows_of(catalog: Path, count: int) -> list[Row]:
-    return [
-        {
-            "id": f"i{number:03}",
-            "image": draw(catalog.parent / "images" / f"{number:03}.png", number),
-            "title": f"Item {number}",
-            "price": number + 0.5,
-        }
-        for number in range(count)
-    ]
-
-
-def write(catalog: Path, rows: Sequence[Mapping[str, object]]) -> Path:
-    catalog.write_text("\n".join(json.dumps(row) for row in rows))
-    return catalog
-
-
 def run(catalog: Path, store: Store, encoder: Encoder, **options: object) -> IndexReport:
-    given = IndexOptions(batch_size=BATCH, decode_workers=2, job_dir=catalog.parent / "jobs")
+    given = IndexOptions(
+        batch_size=BATCH, decode_workers=2, shard_rows=BATCH, job_dir=catalog.parent / "jobs"
+    )
     return index_catalog(
         catalog,
         store=store,
@@ -126,7 +105,7 @@ def ids_in(store: Store) -> list[str]:
 
 
 def last_report(catalog: Path) -> dict[str, object]:
-    folder = max((catalog.parent / "jobs").iterdir())
+    folder = max((catalog.parent / "jobs").glob("*-products*"))
     report: dict[str, object] = json.loads((folder / "report.json").read_text())
     return report
 

@@ -15,6 +15,7 @@ from indexer.inference import infer_types
 from indexer.plan import MAX_FIELDS, Plan, plan_columns
 from indexer.report import Failure
 from indexer.rows import Row, read_rows
+from indexer.seen import SeenIds
 from indexer.sources import open_source
 from search.errors import CatalogError, SchemaMismatchError
 from search.types import Field, FieldType
@@ -43,7 +44,9 @@ def jsonl(tmp_path: Path, *rows: Mapping[str, object]) -> Path:
 def rows_of(path: Path, types: Mapping[str, FieldType] = NO_TYPES) -> list[Row | Failure]:
     source = open_source(path)
     roles = find_roles(source.columns, ColumnNames())
-    return list(read_rows(source, plan_columns(infer_types(source), roles, types, None)))
+    plan = plan_columns(infer_types(source), roles, types, None)
+    with SeenIds(path.parent / "seen.sqlite") as seen:
+        return list(read_rows(source, plan, seen))
 
 
 def row_of(path: Path, types: Mapping[str, FieldType] = NO_TYPES) -> Row:
@@ -327,7 +330,7 @@ def test_rows_that_cannot_be_items_say_why(tmp_path: Path) -> None:
         {**good, "id": "  "},
         good,
         {**good, "id": "y", "image": ""},
-        {**good, "id": "z", "image": "https://shop.example/a.jpg"},
+        {**good, "id": "z", "image": ["a.jpg"]},
         {**good, "id": "w", "price": "cheap"},
         {**good, "id": "v", "title": "\ud800"},
         {**good, "id": ["u"]},
@@ -339,7 +342,7 @@ def test_rows_that_cannot_be_items_say_why(tmp_path: Path) -> None:
         (63, "id_empty"),
         (64, "id_duplicate"),
         (65, "image_missing"),
-        (66, "image_remote"),
+        (66, "wrong_type"),
         (67, "wrong_type"),
         (68, "encoding"),
         (69, "wrong_type"),

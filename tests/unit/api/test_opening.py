@@ -148,19 +148,46 @@ def test_setting_that_names_no_model(tmp_path: Path) -> None:
 def test_collection_that_was_remade_with_another_model(tmp_path: Path, asked: str) -> None:
     settings = Settings(db=str(tmp_path / "a.db"))
     make_collection(settings, "products__v1", "mini")
-    slot = EngineSlot(settings, retry_after_s=0.0)
-    with local_client(create_app(settings, slot=slot)) as client:
+    with local_client(create_app(settings)) as client:
         wait_until(lambda: client.get("/readyz").status_code == 200, 60)
         make_collection(settings, "products__v2", another_model(tmp_path))
-        refused = client.get(asked)
-        error = error_of(refused, 503 if asked == "/readyz" else 409)
-        assert error["code"] == "model_mismatch" and str(tmp_path) not in refused.text
-        assert client.get("/v1/items/item%20of%20products__v2").status_code == 200
-        # The same request again, as a client or a probe would: it is what has the engine reopened.
-        wait_until(lambda: client.get(asked).status_code == 200, 60)
-        assert client.get("/readyz").status_code == 200
+        # A query, or only the probe: either is what has the new model loaded.
+        assert client.get(asked).status_code == 200
+        wait_until(lambda: client.get(asked).json()["collection"] == "products__v2", 60)
+        assert client.get("/readyz").json()["behind"] is None
         [hit] = client.get("/v1/search?q=red").json()["hits"]
         assert hit["id"] == "item of products__v2"
+        assert client.get("/v1/items/item%20of%20products__v2").status_code == 200
+        served = {
+            c["name"]: c["served"] for c in client.get("/v1/collections").json()["collections"]
+        }
+        assert served == {"products__v1": False, "products__v2": True}
+
+
+@pytest.mark.model
+def test_new_version_whose_model_is_gone_is_told_and_the_one_before_answers(tmp_path: Path) -> None:
+    settings = Settings(db=str(tmp_path / "a.db"))
+    make_collection(settings, "products__v1", "mini")
+    with local_client(create_app(settings)) as client:
+        wait_until(lambda: client.get("/readyz").status_code == 200, 60)
+        make_collection(settings, "products__v2", another_model(tmp_path))
+        shutil.rmtree(tmp_path / "other")
+
+        def reason() -> str | None:
+            behind = client.get("/readyz").json()["behind"]
+            assert behind["collection"] == "products__v2"
+            return str(behind["reason"]) if behind["reason"] else None
+
+        wait_until(lambda: reason() is not None, 60)
+        assert "model cannot be loaded" in str(reason()) and "does not exist" not in str(reason())
+        page = client.get("/v1/search?q=red").json()
+        assert (page["collection"], page["model"]) == ("products__v1", "mini")
+        assert [hit["id"] for hit in page["hits"]] == ["item of products__v1"]
+        assert client.get("/v1/items/item%20of%20products__v1").status_code == 200
+        served = [
+            c["name"] for c in client.get("/v1/collections").json()["collections"] if c["served"]
+        ]
+        assert served == ["products__v1"]
 
 
 @pytest.mark.model

@@ -1,0 +1,98 @@
+"""What a run would do, without doing it."""
+
+import tempfile
+from collections import Counter
+from contextlib import ExitStack, closing
+from pathlib import Path
+
+from indexer.columns import find_roles
+from indexer.fetching import Fetcher
+from indexer.indexing import MEMORY_FILE
+from indexer.inference import inspect_rows
+from indexer.intake import Intake
+from indexer.memory import ImageMemory
+from indexer.missing import find_missing
+from indexer.options import IndexOptions
+from indexer.patience import PatientStore
+from indexer.plan import describe_plan, plan_columns
+from indexer.preparing import ColumnsChanged, Comparer, Comparison, ImageChanged
+from indexer.report import ChangePlan, Failure
+from indexer.rollout import find_collection
+from indexer.rows import read_rows
+from indexer.seen import SeenIds
+from indexer.sources import open_source
+from indexer.staging import StagedEmbeddings
+from indexer.tally import Tally
+from search.store.base import Store
+
+_WINDOW = 256
+
+
+def plan_index(
+    catalog: str | Path, *, store: Store | None, alias: str, options: IndexOptions | None = None
+) -> ChangePlan:
+    """Compare a catalogue with the collection behind `alias`; nothing is written anywhere.
+
+    Images are read, or asked for changes, but not decoded: broken ones count as new. `store` None
+    stands for a database that is not there yet.
+
+    Raises:
+        CatalogError: the catalogue cannot be read, has no row or lacks a column.
+        SchemaMismatchError: a type that was asked for contradicts the collection.
+        StoreUnavailableError, StoreError: from the store.
+    """
+    options = options or IndexOptions()
+    found = find_collection(store, alias) if store is not None else None
+    source = open_source(catalog)
+    existing = found.fields if found is not None else None
+    roles = find_roles(source.columns, options.columns)
+    inspected = inspect_rows(source)
+    plan = plan_columns(inspected.types, roles, options.types, existing)
+    patient = PatientStore(store, found.name) if store is not None and found is not None else None
+    tally, counts, missing = Tally(), Counter[str](), 0
+    with ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="vitrine-")))
+        seen = stack.enter_context(SeenIds(folder / "seen.sqlite"))
+        fetcher = stack.enter_context(Fetcher(options.limits, options.fetch))
+        memory = None
+        if (options.job_dir / MEMORY_FILE).exists():
+            memory = stack.enter_context(closing(ImageMemory(options.job_dir / MEMORY_FILE)))
+        comparer = Comparer(fetcher, StagedEmbeddings(), tally)
+        intake: Intake[Comparison] = Intake(
+            look_up=patient.hashes if patient is not None else lambda ids: {},
+            memory=memory,
+            fetch=comparer.fetch,
+            work=comparer.compare,
+            tally=tally,
+            workers=options.workers,
+            window=_WINDOW,
+        )
+        for compared in intake.run(read_rows(source, plan, seen)):
+            match compared:
+                case None:
+                    continue
+                case Failure():
+                    tally.fail(compared)
+                case ImageChanged(stored=stored):
+                    counts["changed" if stored else "new"] += 1
+                case ColumnsChanged():
+                    counts["columns_only"] += 1
+                case _:
+                    counts["unchanged"] += 1
+        if patient is not None:
+            missing = sum(1 for _ in find_missing(patient, seen))
+    return ChangePlan(
+        catalog=str(catalog),
+        collection=found.name if found is not None else None,
+        new=counts["new"],
+        changed=counts["changed"],
+        columns_only=counts["columns_only"],
+        unchanged=counts["unchanged"],
+        failed=tally.failed,
+        missing=missing,
+        failed_by_code=tally.failed_by_code,
+        seconds=tally.seconds,
+        failures=tally.sample,
+        notices=plan.notices,
+        columns=describe_plan(plan, inspected),
+    )

@@ -1,0 +1,86 @@
+"""From which catalogue a collection was last indexed, and how: its last job's folder knows."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any
+
+from indexer.columns import ColumnNames
+from search.errors import CatalogError
+from search.types import FieldType
+
+
+@dataclass(frozen=True, slots=True)
+class Remembered:
+    """What a job was given: its catalogue, and what was said of the columns."""
+
+    catalog: str
+    columns: ColumnNames
+    types: Mapping[str, FieldType]
+    job: Path
+
+
+def last_job(job_dir: Path, alias: str, live: str) -> Remembered:
+    """The last job of an alias that came to its end; or the last one, if none did.
+
+    Those that wrote into `live`, the collection that the alias leads to, come first: another
+    version may have been made of a wrong catalogue, and never become live.
+
+    Raises:
+        CatalogError: no job folder of the alias names a catalogue.
+    """
+    jobs = sorted(job_dir.glob("*/manifest.json"), reverse=True)
+    found = [(path.parent, manifest) for path in jobs if (manifest := _of_alias(path, alias))]
+    done = [one for one in found if _is_done(one[0])]
+    into_live = [one for one in [*done, *found] if one[1].get("collection") == live]
+    for folder, manifest in [*into_live, *done, *found]:
+        return Remembered(
+            catalog=str(manifest["catalog"]),
+            columns=_columns(_part(_part(manifest, "options"), "columns")),
+            types=_types(_part(_part(manifest, "options"), "types")),
+            job=folder,
+        )
+    raise CatalogError(
+        f"No job in {job_dir} says from which catalogue {alias!r} was indexed.",
+        hint="Name the catalogue, or the folder of the jobs with --job-dir.",
+        details={"alias": alias, "job_dir": str(job_dir)},
+    )
+
+
+def _of_alias(path: Path, alias: str) -> Mapping[str, object] | None:
+    manifest = _read(path)
+    return manifest if manifest.get("alias") == alias and manifest.get("catalog") else None
+
+
+def _is_done(folder: Path) -> bool:
+    return _read(folder / "report.json").get("status") == "done"
+
+
+def _read(path: Path) -> Mapping[str, object]:
+    """The object in the file; an empty one where there is none that can be read."""
+    try:
+        read = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return read if isinstance(read, dict) else {}
+
+
+def _part(whole: Mapping[str, object], name: str) -> Mapping[str, object]:
+    part = whole.get(name)
+    return part if isinstance(part, dict) else {}
+
+
+def _columns(given: Mapping[str, object]) -> ColumnNames:
+    # Only what this version knows: the folder may be an older or a newer one's.
+    known = {field.name for field in fields(ColumnNames)}
+    said: dict[str, Any] = {name: value for name, value in given.items() if name in known}
+    lists = {name: tuple(value) for name, value in said.items() if isinstance(value, list)}
+    return ColumnNames(**(said | lists))
+
+
+def _types(given: Mapping[str, object]) -> dict[str, FieldType]:
+    return {column: FieldType(str(type)) for column, type in given.items() if type in _TYPES}
+
+
+_TYPES = frozenset(FieldType)
