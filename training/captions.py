@@ -79,10 +79,10 @@ class CaptionWriter:
             text = _pick(rng, product.alternatives)
         words = text.split()
         lot = rng.random()
-        if lot < 0.5 and len(words) > 3:
-            kept = [word for word in words if rng.random() > 0.25]
+        if lot < 0.3 and len(words) > 3:
+            kept = [word for word in words if rng.random() > 0.2]
             words = kept if len(kept) > 1 else words
-        elif lot < 0.6:
+        elif lot < 0.4:
             words = [words[int(place)] for place in rng.permutation(len(words))]
         return Caption(" ".join(words), same_title=True)
 

@@ -1,5 +1,6 @@
 """The recipe of a model: what `mini.toml` may say."""
 
+import math
 import tomllib
 from pathlib import Path
 from typing import Self
@@ -44,29 +45,13 @@ class Stage(_Section):
 
 
 class OptimiserConfig(_Section):
-    """AdamW, linear warm-up and cosine decay over all the stages together."""
+    """AdamW, and the average of the weights (EMA) that is measured and shipped."""
 
     batch: int = Field(default=256, ge=2)
-    rate: float = 1.5e-3
-    warmup: int = 150
     weight_decay: float = 0.1
     betas: tuple[float, float] = (0.9, 0.98)
     clip: float = 1.0
     ema: float = 0.999
-    stages: tuple[Stage, ...] = (Stage(steps=1000, size=96),)
-
-    @property
-    def steps(self) -> int:
-        """All steps of the run."""
-        return sum(stage.steps for stage in self.stages)
-
-    def size_at(self, step: int) -> int:
-        """Return the image size of a step."""
-        for stage in self.stages:
-            if step < stage.steps:
-                return stage.size
-            step -= stage.steps
-        return self.stages[-1].size
 
 
 class LossConfig(_Section):
@@ -75,8 +60,45 @@ class LossConfig(_Section):
     smoothing: float = 0.1
     attributes: float = 0.3
     neighbours: float = 0.2
+    type_alone: float = Field(default=0.25, ge=0, le=1)
+    """How far an image of the same article type but another colour is a neighbour."""
+    colour_alone: float = Field(default=0.083, ge=0, le=1)
     importance: dict[str, float] = Field(default_factory=dict)
     """Of the attributes among each other; 1 for those not named."""
+
+
+class Phase(_Section):
+    """One schedule of the learning rate (linear warm-up, cosine decay) under one set of losses.
+
+    A phase starts from the averaged weights of the phase before it. The model is the mean of the
+    averaged weights at the ends of the phases, by `share`.
+    """
+
+    rate: float = 1.5e-3
+    warmup: int = 150
+    stages: tuple[Stage, ...] = (Stage(steps=1000, size=96),)
+    loss: LossConfig = LossConfig()
+    share: float = Field(default=1.0, ge=0)
+
+    @property
+    def steps(self) -> int:
+        """All steps of the phase."""
+        return sum(stage.steps for stage in self.stages)
+
+    def size_at(self, step: int) -> int:
+        """Return the image size of a step of the phase."""
+        for stage in self.stages:
+            if step < stage.steps:
+                return stage.size
+            step -= stage.steps
+        return self.stages[-1].size
+
+    def rate_at(self, step: int) -> float:
+        """Return the learning rate of a step: linear warm-up, then a cosine to a hundredth."""
+        if step < self.warmup:
+            return self.rate * (step + 1) / self.warmup
+        part = (step - self.warmup) / max(1, self.steps - self.warmup)
+        return self.rate * (0.01 + 0.99 * (1 + math.cos(math.pi * part)) / 2)
 
 
 class AugmentConfig(_Section):
@@ -99,18 +121,34 @@ class Recipe(_Section):
     data: DataConfig = DataConfig()
     model: ModelConfig = ModelConfig()
     optimiser: OptimiserConfig = OptimiserConfig()
-    loss: LossConfig = LossConfig()
+    phases: tuple[Phase, ...] = Field(default=(Phase(),), min_length=1)
     augment: AugmentConfig = AugmentConfig()
     checkpoint_every: int = Field(default=200, ge=1)
     validate_every: int = Field(default=400, ge=1)
 
     @model_validator(mode="after")
     def _fits(self) -> Self:
-        largest = max(stage.size for stage in self.optimiser.stages)
+        largest = max(stage.size for phase in self.phases for stage in phase.stages)
         if largest > self.data.cache_size:
             message = f"a stage of {largest} px needs data.cache_size >= {largest}"
             raise ValueError(message)
+        if not any(phase.share for phase in self.phases):
+            message = "phases: at least one needs a share above 0"
+            raise ValueError(message)
         return self
+
+    @property
+    def steps(self) -> int:
+        """All steps of the run."""
+        return sum(phase.steps for phase in self.phases)
+
+    def phase_at(self, step: int) -> tuple[int, int]:
+        """Return the phase of a step of the run, and the step's number within it."""
+        for number, phase in enumerate(self.phases):
+            if step < phase.steps:
+                return number, step
+            step -= phase.steps
+        raise IndexError(step)
 
     @classmethod
     def read(cls, path: Path) -> Self:

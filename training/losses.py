@@ -17,19 +17,23 @@ def contrastive(
     return (_spread(logits, matches, smoothing) + _spread(logits.T, matches.T, smoothing)) / 2
 
 
-def neighbours(images: Tensor, labels: Tensor, *, scale: float = 10.0) -> Tensor:
+def neighbours(
+    images: Tensor, labels: Tensor, *, type_alone: float, colour_alone: float, scale: float = 10.0
+) -> Tensor:
     """Supervised contrastive loss between images.
 
-    An image of the same article type and colour is a whole match, of the same type alone a
-    sixth of one, of the same colour alone an eighth. labels: (n, attributes) int64, type and
-    colour first.
+    An image of the same article type and colour is a whole match, one of the same type or colour
+    alone the part of a match that is given. images: (n, dim) float, L2-normalised; labels:
+    (n, attributes) int64, type and colour first, -1 where unknown.
     """
     logits = scale * images @ images.T
     itself = torch.eye(len(images), dtype=torch.bool, device=images.device)
     logits = logits.masked_fill(itself, -1e4)
     same = (labels[:, None, :2] == labels[None, :, :2]) & (labels[:, None, :2] >= 0)
     kind, colour = same[..., 0].float(), same[..., 1].float()
-    weight = (kind / 6 + colour / 8 + kind * colour * 17 / 24).masked_fill(itself, 0)
+    both = 1 - type_alone - colour_alone
+    weight = type_alone * kind + colour_alone * colour + both * kind * colour
+    weight = weight.masked_fill(itself, 0)
     total = weight.sum(1)
     some = total > 0
     target = weight[some] / total[some].unsqueeze(1)

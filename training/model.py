@@ -91,28 +91,33 @@ def embed_texts(model: CustomTextCLIP, tokens: Tensor) -> Tensor:
 class AttributeHeads(nn.Module):
     """Cosine classifiers on the image embedding, one for each attribute; training only."""
 
-    def __init__(
-        self, dim: int, counts: Mapping[str, int], importance: Mapping[str, float]
-    ) -> None:
+    def __init__(self, dim: int, counts: Mapping[str, int]) -> None:
         super().__init__()
-        self._importance = tuple(importance.get(name, 1.0) for name in counts)
         self.weights = nn.ParameterDict(
             {name: nn.Parameter(torch.randn(max(count, 1), dim)) for name, count in counts.items()}
         )
 
-    def loss(self, embeddings: Tensor, labels: Tensor, *, scale: float = 16.0) -> Tensor:
-        """Mean cross entropy over attributes, by importance; labels (n, attributes) int64.
+    def loss(
+        self,
+        embeddings: Tensor,
+        labels: Tensor,
+        importance: Mapping[str, float],
+        *,
+        scale: float = 16.0,
+    ) -> Tensor:
+        """Mean cross entropy over attributes, by importance (1 for those not named).
 
-        Labels of -1 are unknown and left out.
+        labels: (n, attributes) int64; those of -1 are unknown and left out.
         """
         total = embeddings.sum() * 0
+        shares = [importance.get(name, 1.0) for name in self.weights]
         for column, weight in enumerate(self.weights.values()):
             known = labels[:, column] >= 0
             if bool(known.any()):
                 logits = scale * embeddings[known] @ F.normalize(weight, dim=-1).T
                 loss = F.cross_entropy(logits, labels[known, column], label_smoothing=0.1)
-                total = total + self._importance[column] * loss
-        return total / sum(self._importance)
+                total = total + shares[column] * loss
+        return total / sum(shares)
 
 
 def export(

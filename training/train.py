@@ -1,10 +1,10 @@
-"""The training loop: resumable, one schedule known from the start, weights averaged (EMA)."""
+"""The training loop: resumable, all phases known from the start, weights averaged (EMA)."""
 
 import json
 import logging
 import math
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,7 +20,7 @@ from training import tokenizer as bpe
 from training.augment import Augmenter
 from training.batches import ATTRIBUTES, Batch, Sampler
 from training.captions import CaptionWriter
-from training.config import Recipe
+from training.config import LossConfig, Recipe
 from training.data import Corpus, catalog_rows, drawn_corpus, held_back, photo_corpus
 from training.model import MEAN, STD, AttributeHeads, build, embed_images, embed_texts, export
 
@@ -85,15 +85,11 @@ class Trainer:
         self.model = build(recipe.model, self.tokenizer.get_vocab_size())
         self.model.to(device=device, memory_format=torch.channels_last)
         counts = {name: len(self.sampler.attributes.values[name]) for name in ATTRIBUTES}
-        self.heads = AttributeHeads(recipe.model.dim, counts, recipe.loss.importance)
+        self.heads = AttributeHeads(recipe.model.dim, counts)
         self.heads.to(device)
-        self.optimiser = torch.optim.AdamW(
-            _groups([self.model, self.heads], optimiser.weight_decay),
-            lr=optimiser.rate,
-            betas=optimiser.betas,
-            fused=True,
-        )
+        self.optimiser = self._fresh_optimiser()
         self.averaged = {k: v.detach().clone() for k, v in self.model.state_dict().items()}
+        self.ends: list[dict[str, Tensor]] = []  # the averaged weights at the end of each phase
         self.augment = Augmenter(recipe.augment, MEAN, STD)
         self.step, self.seconds = 0, 0.0
 
@@ -104,9 +100,14 @@ class Trainer:
             learnt.save(str(self.run / "tokenizer.json"))
         return bpe.load(self.run)
 
+    def _fresh_optimiser(self) -> torch.optim.AdamW:
+        config = self.recipe.optimiser
+        groups = _groups([self.model, self.heads], config.weight_decay)
+        return torch.optim.AdamW(groups, lr=0.0, betas=config.betas, fused=True)
+
     def train(self, export_to: Path | None = None) -> None:
         """Run the steps that are left; validate, save and export along the way."""
-        recipe, total = self.recipe, self.recipe.optimiser.steps
+        recipe, total = self.recipe, self.recipe.steps
         began = time.monotonic() - self.seconds
         progress = tqdm(total=total, initial=self.step, unit="step", smoothing=0.05)
         while self.step < total:
@@ -116,24 +117,39 @@ class Trainer:
             progress.update()
             progress.set_postfix(found, refresh=False)
             last = self.step == total
-            if last or self.step % recipe.validate_every == 0:
+            phase_ends = last or recipe.phase_at(self.step)[1] == 0
+            if phase_ends or self.step % recipe.validate_every == 0:
                 self._record({**found, **self.validate()})
+            if phase_ends:
+                self._end_phase()
             if last or self.step % recipe.checkpoint_every == 0:
                 self.save()
                 if export_to is not None:
                     self.export(export_to)
         progress.close()
 
+    def _end_phase(self) -> None:
+        """Keep the averaged weights and go on from them; after the last phase, mix them all."""
+        self.ends.append({name: value.clone() for name, value in self.averaged.items()})
+        if self.step == self.recipe.steps:
+            self.averaged = _mean(self.ends, [phase.share for phase in self.recipe.phases])
+            self._record(self.validate())
+        else:
+            self.model.load_state_dict(self.averaged)
+            self.optimiser = self._fresh_optimiser()
+
     def one_step(self) -> dict[str, float]:
         """Take the step numbered `self.step`; everything random in it comes from its number."""
         recipe = self.recipe
+        number, step = recipe.phase_at(self.step)
+        phase = recipe.phases[number]
         torch.manual_seed(recipe.seed + self.step)
         for group in self.optimiser.param_groups:
-            group["lr"] = rate_at(recipe, self.step)
+            group["lr"] = phase.rate_at(step)
         self.model.train()
         batch = self.sampler.batch(self.step)
-        contrastive, attributes, near = self._losses(batch)
-        loss = contrastive + recipe.loss.attributes * attributes + recipe.loss.neighbours * near
+        contrastive, attributes, near = self._losses(batch, phase.loss, phase.size_at(step))
+        loss = contrastive + phase.loss.attributes * attributes + phase.loss.neighbours * near
         self.optimiser.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
         parameters = [p for group in self.optimiser.param_groups for p in group["params"]]
@@ -141,17 +157,16 @@ class Trainer:
         self.optimiser.step()
         with torch.no_grad():
             self.model.logit_scale.clamp_(0, math.log(100))
-            self._average()
+            self._average(step)
         return {
             "contrastive": round(contrastive.item(), 4),
             "attributes": round(attributes.item(), 4),
             "neighbours": round(near.item(), 4),
         }
 
-    def _losses(self, batch: Batch) -> tuple[Tensor, Tensor, Tensor]:
+    def _losses(self, batch: Batch, config: LossConfig, size: int) -> tuple[Tensor, Tensor, Tensor]:
         rng = torch.Generator().manual_seed(self.recipe.seed * 7 + self.step)
         images = torch.from_numpy(batch.images).to(self.device)
-        size = self.recipe.optimiser.size_at(self.step)
         grounds = torch.from_numpy(batch.grounds).to(self.device)
         pixels = self.augment(images, grounds, size, rng)
         pixels = pixels.contiguous(memory_format=torch.channels_last)
@@ -161,18 +176,19 @@ class Trainer:
         matches = torch.from_numpy(batch.matches).to(self.device)
         with torch.autocast(self.device.type, torch.bfloat16):
             seen, read = embed_images(self.model, pixels), embed_texts(self.model, tokens)
-        scale, smoothing = self.model.logit_scale.exp(), self.recipe.loss.smoothing
-        half = len(images)
+        scale, half = self.model.logit_scale.exp(), len(images)
         halves = [
-            losses.contrastive(seen, read[part], matches[part], scale, smoothing=smoothing)
+            losses.contrastive(seen, read[part], matches[part], scale, smoothing=config.smoothing)
             for part in (slice(0, half), slice(half, None))
         ]
-        contrastive = torch.stack(halves).mean()
-        return contrastive, self.heads.loss(seen, labels), losses.neighbours(seen, labels)
+        near = losses.neighbours(
+            seen, labels, type_alone=config.type_alone, colour_alone=config.colour_alone
+        )
+        return torch.stack(halves).mean(), self.heads.loss(seen, labels, config.importance), near
 
-    def _average(self) -> None:
-        """Move the averaged weights; the average is short while the run is young."""
-        decay = min(self.recipe.optimiser.ema, (1 + self.step) / (10 + self.step))
+    def _average(self, step: int) -> None:
+        """Move the averaged weights; the average is short while the phase is young."""
+        decay = min(self.recipe.optimiser.ema, (1 + step) / (10 + step))
         for name, value in self.model.state_dict().items():
             kept = self.averaged[name]
             if kept.is_floating_point():
@@ -230,6 +246,7 @@ class Trainer:
             "heads": self.heads.state_dict(),
             "optimiser": self.optimiser.state_dict(),
             "averaged": self.averaged,
+            "ends": self.ends,
         }
         part = self.run / f"{CHECKPOINT}.part"
         torch.save(state, part)
@@ -244,18 +261,20 @@ class Trainer:
         self.model.load_state_dict(state["model"])
         self.heads.load_state_dict(state["heads"])
         self.optimiser.load_state_dict(state["optimiser"])
-        self.averaged = state["averaged"]
+        self.averaged, self.ends = state["averaged"], state["ends"]
         self.step, self.seconds = state["step"], state["seconds"]
         return True
 
 
-def rate_at(recipe: Recipe, step: int) -> float:
-    """Learning rate of a step: linear warm-up, then a cosine to a hundredth."""
-    optimiser = recipe.optimiser
-    if step < optimiser.warmup:
-        return optimiser.rate * (step + 1) / optimiser.warmup
-    part = (step - optimiser.warmup) / max(1, optimiser.steps - optimiser.warmup)
-    return optimiser.rate * (0.01 + 0.99 * (1 + math.cos(math.pi * part)) / 2)
+def _mean(ends: Sequence[Mapping[str, Tensor]], shares: Sequence[float]) -> dict[str, Tensor]:
+    """Return the mean of several weights by share; what is no float comes from the last."""
+    parts = [share / sum(shares) for share in shares]
+    return {
+        name: torch.stack([end[name] * part for end, part in zip(ends, parts, strict=True)]).sum(0)
+        if last.is_floating_point()
+        else last.clone()
+        for name, last in ends[-1].items()
+    }
 
 
 def _groups(modules: Sequence[nn.Module], decay: float) -> list[dict[str, Any]]:

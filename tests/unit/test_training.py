@@ -15,12 +15,12 @@ from training import report
 from training.__main__ import app
 from training.batches import Attributes, Sampler
 from training.captions import Caption, CaptionWriter, Product
-from training.config import Recipe
+from training.config import Phase, Recipe, Stage
 from training.data import Corpus, catalog_rows, ground_masks, held_back, squared
 from training.evaluate import Model, evaluate_catalog
 from training.losses import contrastive, neighbours
 from training.metrics import ndcg, neighbour_shares, pair_precision, recall
-from training.train import Trainer, load_sources, rate_at
+from training.train import Trainer, load_sources
 from training.vocabulary import pattern_of
 
 COLOURS = {"Red": (200, 20, 20), "Green": (20, 160, 40), "Blue": (20, 40, 200)}
@@ -77,7 +77,11 @@ def recipe_of(catalog: Path, steps: int = 2, **data: object) -> Recipe:
                 "context_length": 16,
                 "vocabulary": 300,
             },
-            "optimiser": {"batch": 8, "warmup": 1, "stages": [{"steps": steps, "size": 32}]},
+            "optimiser": {"batch": 8},
+            "phases": [
+                {"warmup": 1, "stages": [{"steps": steps - 1, "size": 32}]},
+                {"warmup": 0, "stages": [{"steps": 1, "size": 32}], "rate": 1e-3},
+            ],
             "checkpoint_every": 2,
             "validate_every": 2,
         }
@@ -153,6 +157,15 @@ def test_a_run_that_was_killed_ends_with_the_same_weights(catalog: Path, tmp_pat
     again.train()
     for name, value in whole.averaged.items():
         assert torch.equal(value, again.averaged[name]), name
+
+
+def test_the_model_is_the_mean_of_the_ends_of_the_phases(catalog: Path, tmp_path: Path) -> None:
+    trainer = trainer_of(recipe_of(catalog, steps=4), tmp_path / "run", tmp_path / "cache")
+    trainer.train()
+    first, last = trainer.ends
+    name = "text.text_projection"
+    assert not torch.equal(first[name], last[name])
+    torch.testing.assert_close(trainer.averaged[name], (first[name] + last[name]) / 2)
 
 
 def test_evaluation_measures_a_split_through_open_clip(catalog: Path, tmp_path: Path) -> None:
@@ -244,7 +257,18 @@ def test_losses_are_low_where_matches_are_close() -> None:
     labels = torch.tensor([[0, 0], [0, 0], [1, 1], [1, 1]])
     together = torch.tensor([[1.0, 0.0], [1.0, 0.0], [0.0, 1.0], [0.0, 1.0]])
     apart = together[[0, 2, 1, 3]]
-    assert neighbours(together, labels) < neighbours(apart, labels)
+    shares = {"type_alone": 0.25, "colour_alone": 0.1}
+    assert neighbours(together, labels, **shares) < neighbours(apart, labels, **shares)
+
+
+def test_a_neighbour_of_the_same_type_counts_by_the_share_that_the_recipe_gives() -> None:
+    labels = torch.tensor([[0, 0], [0, 1], [1, 0]])
+    by_type = torch.tensor([[1.0, 0.0], [1.0, 0.0], [0.0, 1.0]])
+    by_colour = by_type[[0, 2, 1]]
+    types = {"type_alone": 0.5, "colour_alone": 0.1}
+    colours = {"type_alone": 0.1, "colour_alone": 0.5}
+    assert neighbours(by_type, labels, **types) < neighbours(by_colour, labels, **types)
+    assert neighbours(by_colour, labels, **colours) < neighbours(by_type, labels, **colours)
 
 
 def test_ground_masks_find_white_that_reaches_the_border() -> None:
@@ -265,11 +289,11 @@ def test_squared_pads_with_white_and_keeps_the_shape() -> None:
     assert found[:, 10:30].max() == 0
 
 
-def test_the_rate_warms_up_and_ends_near_zero(tmp_path: Path) -> None:
-    recipe = recipe_of(tmp_path, steps=100)
-    rates = [rate_at(recipe, step) for step in range(100)]
-    assert max(rates) == pytest.approx(recipe.optimiser.rate)
-    assert rates[-1] < recipe.optimiser.rate / 50
+def test_the_rate_warms_up_and_ends_near_zero() -> None:
+    phase = Phase(rate=1e-3, warmup=10, stages=(Stage(steps=100, size=32),))
+    rates = [phase.rate_at(step) for step in range(100)]
+    assert max(rates) == pytest.approx(1e-3)
+    assert rates[0] == pytest.approx(1e-4) and rates[-1] < 1e-3 / 50
 
 
 def test_an_unknown_key_of_a_recipe_is_an_error(tmp_path: Path) -> None:
@@ -283,7 +307,7 @@ def test_the_bundled_recipe_reads() -> None:
     recipe = Recipe.read(Path(__file__).parents[2] / "training" / "mini.toml")
     assert recipe.model.dim <= 256
     assert recipe.data.validation >= 500
-    assert recipe.optimiser.size_at(recipe.optimiser.steps - 1) == recipe.model.image_size
+    assert recipe.phases[-1].stages[-1].size == recipe.model.image_size
 
 
 @pytest.mark.parametrize(
@@ -327,12 +351,16 @@ def test_reports_name_what_was_measured(tmp_path: Path) -> None:
 def _toml(recipe: Recipe) -> str:
     """Write a recipe as TOML: JSON's numbers, strings and lists are TOML's too."""
     content = recipe.model_dump(mode="json", exclude_none=True)
-    stages = content["optimiser"].pop("stages")
+    phases = content.pop("phases")
     lines = [f"{key} = {json.dumps(v)}" for key, v in content.items() if not isinstance(v, dict)]
     for name, section in content.items():
         if isinstance(section, dict):
             lines.append(f"[{name}]")
             lines += [f"{key} = {json.dumps(value)}" for key, value in section.items()]
-    for stage in stages:
-        lines += ["[[optimiser.stages]]", *(f"{key} = {value}" for key, value in stage.items())]
+    for phase in phases:
+        stages = ", ".join(
+            f"{{ steps = {s['steps']}, size = {s['size']} }}" for s in phase["stages"]
+        )
+        lines += ["[[phases]]", f"stages = [{stages}]"]
+        lines += [f"{key} = {phase[key]}" for key in ("rate", "warmup", "share")]
     return "\n".join(lines) + "\n"
