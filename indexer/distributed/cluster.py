@@ -26,14 +26,22 @@ _QUIET = {
 """What a cluster that is started here is told: no reports to anybody, no advice."""
 
 
+_STUCK_S = 600.0
+"""After how long without any progress a run ends: long enough for a model to be loaded anywhere."""
+WORKER_CPUS = 0.01
+"""What a worker asks of a machine's cores. Their number is decided here, by `pools`; to Ray they
+are small, so that those of a machine that is lost fit on the others. A worker that asks for a core
+of its own is not started again when all cores are taken, and the rows it had wait for it forever.
+"""
+
+
 @dataclass(frozen=True, slots=True)
 class Pools:
-    """How many workers each stage has at most, and what one of them takes of a machine."""
+    """How many workers each stage has at most, and the GPUs that an encoder takes."""
 
     preparers: int
     encoders: int
     stores: int
-    cpus: float
     gpus: int
 
 
@@ -59,7 +67,7 @@ def check_ray(address: str | None) -> None:
 
 def load_ray() -> Any:
     """Ray with Ray Data: an extra that takes seconds to import, so it is imported here alone."""
-    for module in ("ray.data", "ray.util.scheduling_strategies"):
+    for module in ("ray.data", "ray.data.exceptions", "ray.util.scheduling_strategies"):
         importlib.import_module(module)
     return importlib.import_module("ray")
 
@@ -160,13 +168,15 @@ def check_machines(job: Path) -> None:
         )
 
 
-def be_quiet() -> None:
-    """Have Ray Data keep its progress bars and notes to itself, in this process."""
+def set_up_data() -> None:
+    """Have Ray Data spread workers over machines, say nothing, and end rather than hang."""
     ray = load_ray()
     logging.getLogger("ray.data").setLevel(logging.ERROR)
     context = ray.data.DataContext.get_current()
     context.enable_progress_bars = False
     context.print_on_execution_start = False
+    context.scheduling_strategy = "SPREAD"
+    context.execution_no_progress_timeout_s = _STUCK_S
 
 
 def cluster_pools(device: str) -> Pools:
@@ -185,11 +195,10 @@ def pools(cpus: int, gpus: int, machines: int, device: str) -> Pools:
     models that is about what each stage takes.
     """
     stores = 2 * machines
-    share = 1.0 if cpus > 1 else 0.5
     if gpus and device in ("auto", "cuda"):
-        return Pools(max(1, cpus - gpus), gpus, stores, share, 1)
+        return Pools(max(1, cpus - gpus), gpus, stores, 1)
     encoders = max(1, cpus - max(1, cpus // 4))
-    return Pools(max(1, cpus - encoders), encoders, stores, share, 0)
+    return Pools(max(1, cpus - encoders), encoders, stores, 0)
 
 
 @contextmanager
@@ -206,7 +215,7 @@ def translated() -> Iterator[None]:
         if isinstance(cause, Exception) and not isinstance(cause, ray.exceptions.RayError):
             raise cause from error
         raise _failed(error) from error
-    except ray.exceptions.RayError as error:
+    except (ray.exceptions.RayError, ray.data.exceptions.ExecutionTimeoutError) as error:
         raise _failed(error) from error
 
 

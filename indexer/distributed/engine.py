@@ -20,13 +20,14 @@ from pathlib import Path
 from typing import Any
 
 from indexer.distributed.cluster import (
+    WORKER_CPUS,
     Pools,
-    be_quiet,
     check_machines,
     check_ray,
     cluster_pools,
     connected,
     load_ray,
+    set_up_data,
     translated,
 )
 from indexer.distributed.feed import Feed
@@ -147,7 +148,7 @@ class RayRun:
 
     def _run(self) -> None:
         ray = load_ray()
-        be_quiet()
+        set_up_data()
         check_machines(self.work.job)
         work, chosen = self.work, cluster_pools(self.engine.device)
         self.devices = chosen.encoders
@@ -199,9 +200,9 @@ class RayRun:
         parcels_a_shard = max(1, options.shard_rows // options.batch_size)
         data = ray.data.from_arrow_refs(wave)
         for stage, workers, size, resources in (
-            (Prepare, chosen.preparers, 1, {"num_cpus": chosen.cpus}),
-            (Encode, chosen.encoders, 1, {"num_cpus": chosen.cpus, "num_gpus": chosen.gpus}),
-            (Store, chosen.stores, parcels_a_shard, {"num_cpus": 0}),
+            (Prepare, chosen.preparers, 1, {}),
+            (Encode, chosen.encoders, 1, {"num_gpus": chosen.gpus}),
+            (Store, chosen.stores, parcels_a_shard, {}),
         ):
             data = data.map_batches(
                 stage,
@@ -210,6 +211,7 @@ class RayRun:
                 batch_format="pyarrow",
                 zero_copy_batch=True,
                 compute=ray.data.ActorPoolStrategy(min_size=1, max_size=workers),
+                num_cpus=WORKER_CPUS,
                 **resources,
             )
         tables = iter(data.iter_batches(batch_size=None, batch_format="pyarrow"))

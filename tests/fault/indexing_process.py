@@ -1,58 +1,72 @@
-"""`index_catalog` in a process of its own that writes down every image that it embeds."""
+"""`index_catalog` in a process of its own that writes down every image that it embeds.
 
+The processes are forked off a server that has imported the libraries and run nothing of them
+(`multiprocessing`'s fork server): tests that kill dozens wait for what they do, not for imports.
+"""
+
+import multiprocessing
 import os
 import random
+import resource
 import signal
-import subprocess
 import sys
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from PIL import Image
 
+from indexer import IndexOptions, index_catalog
+from search.encoders import Encoder, load_encoder
+from search.errors import VitrineError
+from search.store import open_store
 from tests.waiting import wait_until
 
-ROOT = Path(__file__).resolve().parents[2]
 BATCH, SHARD_ROWS = 16, 64
 PATIENCE_S = 120.0
 
-SCRIPT = """
-import resource, signal, sys
-from contextlib import closing
-from collections.abc import Callable
-from pathlib import Path
-from indexer import IndexOptions, index_catalog
-from search.encoders import load_encoder
-from search.errors import VitrineError
-from search.store import open_store
+_FORKED = multiprocessing.get_context("forkserver")
+_FORKED.set_forkserver_preload([__name__, "tests.fault.libraries"])
 
-catalog, uri, jobs, log, largest_file = sys.argv[1:]
-if int(largest_file):
-    signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (int(largest_file), int(largest_file)))
-encoder = load_encoder("mini", device="cpu")
-encode, written = encoder.encode_pixels, open(log, "ab", buffering=0)
 
-class Written:
-    def __getattr__(self, name):
-        return getattr(encoder, name)
+class _Written:
+    """An encoder that adds a dot to a file for every image."""
 
-    def encode_pixels(self, pixels):
-        embeddings = encode(pixels)
-        written.write(b"." * len(pixels))
+    def __init__(self, encoder: Encoder, log: Path) -> None:
+        self._encoder, self._log = encoder, log.open("ab", buffering=0)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._encoder, name)
+
+    def encode_pixels(self, pixels: Any) -> Any:
+        embeddings = self._encoder.encode_pixels(pixels)
+        self._log.write(b"." * len(pixels))
         return embeddings
 
-options = IndexOptions(
-    batch_size=%d, shard_rows=%d, job_dir=Path(jobs), max_failed_share=1.0, decode_workers=2
-)
-try:
-    with closing(open_store(uri, timeout_s=10)) as store:
-        index_catalog(catalog, store=store, encoder=Written(), alias="products", options=options)
-except VitrineError as error:
-    print(error, file=sys.stderr)
-    sys.exit(1)
-""" % (BATCH, SHARD_ROWS)  # noqa: UP031
+
+def _index(
+    catalog: Path, uri: str, jobs: Path, log: Path, said: Path, largest_file_bytes: int
+) -> None:
+    """What the process does; its errors go to the file `said`, its exit code is the command's."""
+    os.dup2(os.open(said, os.O_WRONLY | os.O_CREAT | os.O_TRUNC), sys.stderr.fileno())
+    if largest_file_bytes:
+        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (largest_file_bytes, largest_file_bytes))
+    options = IndexOptions(
+        batch_size=BATCH,
+        shard_rows=SHARD_ROWS,
+        job_dir=jobs,
+        max_failed_share=1.0,
+        decode_workers=2,
+    )
+    encoder: Any = _Written(load_encoder("mini", device="cpu"), log)
+    try:
+        with closing(open_store(uri, timeout_s=10)) as store:
+            index_catalog(catalog, store=store, encoder=encoder, alias="products", options=options)
+    except VitrineError as error:
+        sys.exit(str(error))
 
 
 def draw_catalog(folder: Path, rows: int) -> Path:
@@ -70,21 +84,20 @@ def draw_catalog(folder: Path, rows: int) -> Path:
 
 
 class IndexingProcess:
-    """One run of the script above on a catalogue, into the database at `uri`."""
+    """One run on a catalogue, into the database at `uri`."""
 
     def __init__(
         self, catalog: Path, uri: str, folder: Path, *, largest_file_bytes: int = 0
     ) -> None:
-        self.jobs, self._log = folder / "jobs", folder / "embedded.log"
-        self._before = self.embedded
-        given = (catalog, uri, self.jobs, self._log, largest_file_bytes)
-        self.process = subprocess.Popen(
-            [sys.executable, "-c", SCRIPT, *map(str, given)],
-            cwd=ROOT,
-            env={**os.environ, "PYTHONPATH": str(ROOT)},
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.PIPE,
+        self.jobs, self._log, self._said = (
+            folder / name for name in ("jobs", "embedded.log", "stderr.log")
         )
+        self._before = self.embedded
+        self.process = _FORKED.Process(
+            target=_index,
+            args=(catalog, uri, self.jobs, self._log, self._said, largest_file_bytes),
+        )
+        self.process.start()
 
     @property
     def embedded(self) -> int:
@@ -106,17 +119,17 @@ class IndexingProcess:
 
     def kill(self) -> None:
         """As a power cut does."""
-        self.process.send_signal(signal.SIGKILL)
-        self.process.communicate()
+        self.process.kill()
+        self.process.join()
 
-    def finish(self, timeout_s: float = PATIENCE_S) -> tuple[int, str]:
-        """Wait for the end: the exit code and what was said on stderr."""
-        stderr = self.process.communicate(timeout=timeout_s)[1].decode()
-        return self.process.returncode, stderr
+    def finish(self, timeout_s: float = PATIENCE_S) -> tuple[int | None, str]:
+        """Wait for the end: the exit code (None: it has not ended) and what was said on stderr."""
+        self.process.join(timeout_s)
+        return self.process.exitcode, self._said.read_text()
 
     def _wait(self, condition: Callable[[], bool]) -> bool:
-        wait_until(lambda: condition() or self.process.poll() is not None, PATIENCE_S)
-        return self.process.poll() is None
+        wait_until(lambda: condition() or not self.process.is_alive(), PATIENCE_S)
+        return self.process.is_alive()
 
 
 def moments(count: int, most: int) -> list[int | None]:

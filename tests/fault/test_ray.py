@@ -31,7 +31,7 @@ pytestmark = [pytest.mark.model, pytest.mark.slow]
 
 ROOT = Path(__file__).resolve().parents[2]
 ROWS = 300
-NODE = {"num_cpus": 2, "object_store_memory": 150 * 2**20, "include_dashboard": False}
+NODE = {"num_cpus": 1, "object_store_memory": 150 * 2**20, "include_dashboard": False}
 STARTS = 3
 SETTINGS = {
     "RAY_agent_register_timeout_ms": "120000",

@@ -17,7 +17,7 @@ import pytest
 from PIL import Image
 
 from indexer.distributed import RayEngine, RayRun
-from indexer.distributed.cluster import connected, pools
+from indexer.distributed.cluster import WORKER_CPUS, connected, pools
 from indexer.distributed.feed import Feed
 from indexer.distributed.parcels import (
     Broken,
@@ -249,12 +249,11 @@ def test_a_shard_that_cannot_be_written_ends_the_run(setup: Setup, tmp_path: Pat
 
 
 @pytest.mark.parametrize("cpus", [1, 2, 3, 4, 16, 1000])
-def test_every_stage_has_a_place_on_any_cluster(cpus: int) -> None:
+def test_all_workers_have_a_place_on_a_small_part_of_the_cluster(cpus: int) -> None:
     chosen = pools(cpus, 0, 1, "auto")
-    assert min(chosen.preparers, chosen.encoders, chosen.stores) >= 1
-    assert chosen.gpus == 0
-    assert 2 * chosen.cpus <= cpus
-    assert (chosen.preparers + chosen.encoders) * chosen.cpus <= cpus
+    workers = (chosen.preparers, chosen.encoders, chosen.stores)
+    assert min(workers) >= 1 and chosen.gpus == 0
+    assert sum(workers) * WORKER_CPUS <= max(1, cpus / 50)
 
 
 def test_each_gpu_has_an_encoder_unless_the_cpu_was_asked_for() -> None:
