@@ -1,9 +1,10 @@
 """`index_catalog`: one run from a catalogue to a collection, with its job folder."""
 
+import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, suppress
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -13,17 +14,18 @@ from indexer.columns import ColumnNames, find_roles
 from indexer.fetching import Fetcher
 from indexer.inference import inspect_rows
 from indexer.intake import Intake
-from indexer.job import Job, made_with, unfinished_jobs
+from indexer.job import Job, database_of, made_with, refuse_if_alive, unfinished_jobs
 from indexer.job_report import report_text
 from indexer.memory import ImageMemory
-from indexer.missing import delete_missing, find_missing
+from indexer.missing import check_deletion, delete_missing, find_missing
 from indexer.options import IndexOptions
-from indexer.patience import PatientStore
+from indexer.patience import PatientStore, interrupting
 from indexer.pipeline import Pipeline
 from indexer.plan import Plan, PlannedColumn, describe_plan, plan_columns
 from indexer.preparing import Comparer, Preparer
 from indexer.report import Failure, IndexReport, Progress
 from indexer.rollout import find_collection, first_version
+from indexer.rollout.versions import check_alias
 from indexer.rows import Row, read_rows
 from indexer.seen import SeenIds
 from indexer.sources import Source, open_source
@@ -88,7 +90,9 @@ def index_catalog(
         CatalogError: the catalogue cannot be read, has no row or lacks a column, or more than
             `options.max_failed_share` of its rows failed.
         SchemaMismatchError: a type that was asked for contradicts the collection.
-        ConflictError: `options.delete_missing` would remove too much; all rows are indexed.
+        ConflictError: another run is still going and writes into the same collection; nothing was
+            read then. Or `options.delete_missing` would remove too much; all rows are indexed. Or
+            the alias was pointed elsewhere meanwhile; all rows are in the version before.
         StoreUnavailableError, StoreError: from the store; what is counted is in it.
         UnavailableError: the job folder cannot be written.
     """
@@ -98,6 +102,10 @@ def index_catalog(
     found = find_collection(store, alias) if target is None else store.describe(target)
     if found is not None:
         check_model(found, encoders[0])
+    collection = found.name if found is not None else None
+    database = database_of(store, options.job_dir)
+    # Said before the catalogue is looked through; `Job` makes sure of it.
+    refuse_if_alive(options.job_dir, alias, collection, database)
     source = open_source(catalog)
     roles = find_roles(source.columns, options.columns)
     existing = found.fields if found is not None else None
@@ -106,14 +114,26 @@ def index_catalog(
     if on_plan is not None:
         on_plan(describe_plan(plan, inspected))
     reuse = [made_with(job, model.fingerprint) for job in options.reuse]
-    resumed = unfinished_jobs(options.job_dir, alias, model.fingerprint)
-    info = found or first_version(store, alias, model, tuple(plan.fields.values()))
-    manifest = _manifest(catalog, source, plan, info, alias, encoders, options, resumed)
+    resumed = unfinished_jobs(options.job_dir, alias, model.fingerprint, database)
+    manifest = {
+        **_manifest(catalog, source, plan, alias, encoders, options, resumed),
+        "database": database,
+        "collection": collection,
+    }
     job = Job(options.job_dir, alias, manifest)
-    staged = StagedEmbeddings([*reuse, *resumed])
+    try:
+        if target is None:
+            check_alias(store, alias, collection)
+        info = found or first_version(store, alias, model, tuple(plan.fields.values()))
+        job.describe({**manifest, "collection": info.name})
+        staged = StagedEmbeddings([*reuse, *resumed])
+    except BaseException:
+        job.abandon()
+        raise
     run = _Run(
-        source, plan, info, alias, store, encoders, options, job, staged, Tally(), resumed, engine
-    )
+        source, plan, info, alias, store, encoders, options, job, staged, Tally(), resumed,
+        follows_alias=target is None, engine=engine,
+    )  # fmt: skip
     return run.execute(on_progress)
 
 
@@ -132,7 +152,9 @@ class _Run:
     staged: StagedEmbeddings
     tally: Tally
     resumed: Sequence[Path]
+    follows_alias: bool = True
     engine: "RayEngine | None" = None
+    stop: threading.Event = field(default_factory=threading.Event)
     missing: int = 0
     deleted: int = 0
     fetcher: "Fetcher | RayRun | None" = None
@@ -140,7 +162,8 @@ class _Run:
     def execute(self, on_progress: Callable[[Progress], None] | None) -> IndexReport:
         """Run the pipeline and write the report, however it ends."""
         try:
-            self._index(on_progress)
+            with interrupting(self.stop):
+                self._index(on_progress)
             if on_progress is not None:
                 on_progress(replace(self._progress(total=0), ended=True))
         except BaseException as error:
@@ -154,7 +177,7 @@ class _Run:
         return self._report()
 
     def _index(self, on_progress: Callable[[Progress], None] | None) -> None:
-        options, store = self.options, PatientStore(self.store, self.info.name)
+        options, store = self.options, PatientStore(self.store, self.info.name, stop=self.stop)
         with (
             SeenIds(self.job.folder / "seen.sqlite") as seen,
             closing(ImageMemory(options.job_dir / MEMORY_FILE)) as memory,
@@ -169,10 +192,14 @@ class _Run:
             if self.info.count:
                 # Begun anew when the database goes away in its middle: the list is whole or not.
                 self.missing = store.again(lambda: self.job.list_missing(find_missing(store, seen)))
-        if options.delete_missing:
-            self.deleted = delete_missing(
-                store, self.job, self.missing, self.info.count, self.tally, options
-            )
+        if options.delete_missing and self.missing:
+            check_deletion(self.job, self.missing, self.info.count, self.tally, options)
+            delete_missing(store, self.job, self._count_deleted)
+        if self.follows_alias:
+            store.again(lambda: check_alias(self.store, self.alias, self.info.name))
+
+    def _count_deleted(self, items: int) -> None:
+        self.deleted += items
 
     def _index_on_cluster(
         self,
@@ -279,7 +306,11 @@ class _Run:
             now = time.perf_counter()
             if now - shown >= _PROGRESS_EVERY_S:
                 shown = now
-                on_progress(self._progress(total))
+                try:
+                    on_progress(self._progress(total))
+                except BaseException:  # How a program stops a run: as Ctrl-C does.
+                    self.stop.set()
+                    raise
 
         return show
 
@@ -318,7 +349,7 @@ class _Run:
             resumed=tuple(job.name for job in self.resumed),
             stage_rows=self.tally.stage_rows,
             hosts=tuple(self.fetcher.hosts()) if self.fetcher is not None else (),
-            devices=getattr(self.fetcher, "devices", len(self.encoders)),
+            lanes=getattr(self.fetcher, "lanes", self.tally.lanes),
         )
 
     def _finish(self, status: str, error: BaseException | None = None) -> None:
@@ -333,22 +364,24 @@ class _Run:
         self.job.finish(ended, report_text(report, ended, self.plan))
 
 
+def catalog_name(catalog: str | Path) -> str:
+    """How a manifest names the catalogue: its address, or its absolute path."""
+    return str(catalog) if "://" in str(catalog) else str(Path(catalog).absolute())
+
+
 def _manifest(
     catalog: str | Path,
     source: Source,
     plan: Plan,
-    info: CollectionInfo,
     alias: str,
     encoders: Sequence[Encoder],
     options: IndexOptions,
     resumed: Sequence[Path],
 ) -> Mapping[str, object]:
-    remote = "://" in str(catalog)
     return {
-        "catalog": str(catalog) if remote else str(Path(catalog).absolute()),
+        "catalog": catalog_name(catalog),
         "started": datetime.now(UTC).isoformat(timespec="seconds"),
         "alias": alias,
-        "collection": info.name,
         "model": asdict(encoders[0].identity),
         "columns": {**asdict(plan.roles), "others": list(source.columns)},
         "fields": {column: asdict(field) for column, field in plan.fields.items()},

@@ -28,13 +28,14 @@ _CHUNK = 512
 """Rows that are looked up at once."""
 _CHUNK_BYTES = 32 * 1024 * 1024
 """So much of images that come with their rows ends a chunk early."""
+_TOGETHER = 8
+"""Most rows that a worker takes at once."""
 _REMOTE_AHEAD = 256
 """Rows that may be on their way beyond the window while their images are fetched."""
 _QUIET_S = 0.25
 """After so long without a row that is ready, the caller is told that there is none for now."""
 
 T = TypeVar("T")
-_Step = Task | Failure
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,50 +61,76 @@ class Intake(Generic[T]):
         """
         reader = ThreadPoolExecutor(1, "vitrine-read")
         workers = ThreadPoolExecutor(self.workers, "vitrine-decode")
-        ready: SimpleQueue[Future[T]] = SimpleQueue()
+        ready: SimpleQueue[Future[list[T]]] = SimpleQueue()
         waiting = 0
         try:
-            for step in self._steps(rows, reader):
-                if isinstance(step, Failure):
-                    yield step
+            for group in self._groups(rows, reader):
+                if isinstance(group, Failure):
+                    yield group
                     continue
-                bound = self.window + (_REMOTE_AHEAD if step.remote else 0)
-                while waiting >= bound or not ready.empty():
-                    arrived = _next(ready)
-                    waiting -= arrived is not None
-                    yield arrived.result() if arrived is not None else None
-                self._begin(step, workers, ready)
-                waiting += 1
+                bound = self.window + (_REMOTE_AHEAD if group[0].remote else 0)
+                while waiting + len(group) > bound or not ready.empty():
+                    for one in (arrived := _next(ready)):
+                        yield one
+                    waiting -= len(arrived)
+                    if not arrived:
+                        yield None
+                self._begin(group, workers, ready)
+                waiting += len(group)
             while waiting:
-                arrived = _next(ready)
-                waiting -= arrived is not None
-                yield arrived.result() if arrived is not None else None
+                for one in (arrived := _next(ready)):
+                    yield one
+                waiting -= len(arrived)
+                if not arrived:
+                    yield None
         finally:
             workers.shutdown(cancel_futures=True)
             reader.shutdown(cancel_futures=True)
 
     def _begin(
-        self, task: Task, workers: ThreadPoolExecutor, ready: "SimpleQueue[Future[T]]"
+        self, group: list[Task], workers: ThreadPoolExecutor, ready: "SimpleQueue[Future[list[T]]]"
     ) -> None:
         def decode(fetching: Future[Fetched] | None = None) -> None:
             try:
-                working = workers.submit(self.work, task, fetching)
+                working = workers.submit(self._work_on, group, fetching)
             except RuntimeError:  # The run was stopped while the image was on its way.
                 return
             working.add_done_callback(ready.put)
 
-        if task.remote:
-            self.fetch(task).add_done_callback(decode)
+        if group[0].remote:
+            self.fetch(group[0]).add_done_callback(decode)
         else:
             decode()
 
-    def _steps(self, rows: Iterator[Row | Failure], reader: ThreadPoolExecutor) -> Iterator[_Step]:
+    def _work_on(self, group: list[Task], fetching: Future[Fetched] | None) -> list[T]:
+        return [self.work(task, fetching) for task in group]
+
+    def _groups(
+        self, rows: Iterator[Row | Failure], reader: ThreadPoolExecutor
+    ) -> Iterator[Failure | list[Task]]:
+        """The rows; those whose images are here a few at a time, handed on when their chunk ends.
+
+        Handing over a row costs about as much as decoding a small image.
+        """
+        most = max(1, min(_TOGETHER, self.window // (2 * self.workers)))
         waiting = reader.submit(self._read_chunk, rows)
         while chunk := waiting.result():
             waiting = reader.submit(self._read_chunk, rows)
-            yield from chunk
+            group: list[Task] = []
+            for step in chunk:
+                if isinstance(step, Failure):
+                    yield step
+                elif step.remote:
+                    yield [step]
+                else:
+                    group.append(step)
+                    if len(group) == most:
+                        yield group
+                        group = []
+            if group:
+                yield group
 
-    def _read_chunk(self, rows: Iterator[Row | Failure]) -> list[_Step]:
+    def _read_chunk(self, rows: Iterator[Row | Failure]) -> list[Task | Failure]:
         return read_tasks(rows, self.look_up, self.memory, self.tally)
 
 
@@ -145,8 +172,9 @@ def _next_chunk(rows: Iterator[Row | Failure]) -> list[Row | Failure]:
     return chunk
 
 
-def _next(ready: "SimpleQueue[Future[T]]") -> "Future[T] | None":
+def _next(ready: "SimpleQueue[Future[list[T]]]") -> list[T]:
+    """What has got ready next; empty if nothing does for a while. Raises what the work raised."""
     try:
-        return ready.get(timeout=_QUIET_S)
+        return ready.get(timeout=_QUIET_S).result()
     except Empty:
-        return None
+        return []

@@ -17,7 +17,7 @@ def report_text(report: IndexReport, ended: Mapping[str, object], plan: Plan) ->
 def _lines(report: IndexReport, ended: Mapping[str, object], plan: Plan) -> Iterator[str]:
     yield f"# Index run {report.job.name}"
     yield ""
-    yield f"{ended['status']} at {ended['finished']}, into `{report.collection}` "
+    yield f"{ended['status']} at {ended['finished']}, into `{report.collection}`"
     yield f"(alias `{report.alias}`), with model `{report.model}`."
     if ended["error"]:
         yield ""
@@ -33,21 +33,22 @@ def _counts(report: IndexReport) -> Iterator[str]:
     yield from ("", "## Rows", "", "| what became of them | rows |", "|---|---:|")
     counts = {
         "new": report.indexed,
-        "image changed": report.updated,
-        "other columns changed": report.columns_updated,
+        "changed": report.updated,
+        "columns only": report.columns_updated,
         "unchanged": report.unchanged,
-        "left out": report.failed,
+        "failed": report.failed,
         "**all**": report.rows,
     }
     for name, count in counts.items():
         yield f"| {name} | {count:,} |"
+    yield from ("", "| items that the catalogue does not have | items |", "|---|---:|")
+    yield f"| gone | {report.missing:,} |"
+    yield f"| removed | {report.deleted:,} |"
     yield ""
-    yield f"{report.embedded:,} images went through the model; {report.reused:,} embeddings were "
-    yield "taken from earlier work or from another row with the same image."
+    yield f"Images that went through the model: {report.embedded:,}. Embeddings that were taken"
+    yield f"from earlier work or from another row with the same image: {report.reused:,}."
     if report.missing:
-        yield ""
-        yield f"{report.missing:,} items of the collection are not in the catalogue "
-        yield f"(`missing.jsonl`); {report.deleted:,} of them were removed."
+        yield "The items that are gone are listed in `missing.jsonl`."
     if report.resumed:
         yield ""
         yield "Took over the work of " + ", ".join(f"`{job}`" for job in report.resumed) + "."
@@ -55,8 +56,11 @@ def _counts(report: IndexReport) -> Iterator[str]:
 
 def _stages(report: IndexReport) -> Iterator[str]:
     yield from ("", "## Time", "")
-    yield f"{report.seconds:.1f} s in all, {report.images_per_s:.1f} embedded images/s; "
-    yield f"{report.outside_model_share:.0%} of the time the model was not at work. "
+    said = f"{report.seconds:.1f} s in all"
+    if report.embedded:
+        said += f", {report.images_per_s:.1f} embedded images/s;"
+        said += f" {report.outside_model_share:.0%} of the time the model was not at work"
+    yield f"{said}."
     yield "The stages run beside each other."
     yield from ("", "| stage | rows | busy seconds |", "|---|---:|---:|")
     rows = asdict(report.stage_rows)
@@ -82,7 +86,7 @@ def _hosts(report: IndexReport) -> Iterator[str]:
 def _failures(report: IndexReport) -> Iterator[str]:
     if not report.failed:
         return
-    yield from ("", "## Left out", "", "| reason | rows |", "|---|---:|")
+    yield from ("", "## Failed", "", "| reason | rows |", "|---|---:|")
     for code, count in report.failed_by_code.items():
         yield f"| {code} | {count:,} |"
     yield ""
@@ -90,7 +94,7 @@ def _failures(report: IndexReport) -> Iterator[str]:
     yield ""
     for failure in report.failures:
         name = f" ({_plain(failure.id)})" if failure.id else ""
-        yield f"- row {failure.row}{name}: {_plain(failure.reason)} {_plain(failure.hint)}"
+        yield f"- row {failure.row}{name}: {_plain(failure.reason)} {_plain(failure.hint)}".rstrip()
 
 
 def _columns(plan: Plan) -> Iterator[str]:

@@ -39,11 +39,13 @@ class ImageMemory:
     Takes 16 MiB of memory at most, however many images there are, and about 100 bytes of disk for
     each. What was put is there after the process was killed. A file that cannot be used is
     replaced, and where none can be written, nothing is remembered: the log says so, no error does.
+
+    With `read_only` the file is neither made nor replaced nor written, and nothing is put.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, read_only: bool = False) -> None:
         """Open the file, or make it and its folder."""
-        self._path = path
+        self._path, self._read_only = path, read_only
         self._lock = threading.Lock()
         self._connection: sqlite3.Connection | None = None
         with self._lock:
@@ -68,7 +70,7 @@ class ImageMemory:
     def put(self, known: Mapping[str, Known]) -> None:
         """Remember, instead of what was known of the same addresses before; all or nothing."""
         rows = [(_key(address), one.validator, one.image_hash) for address, one in known.items()]
-        if rows:
+        if rows and not self._read_only:
             self._guarded(partial(_insert, rows=rows), None)
 
     def close(self) -> None:
@@ -94,7 +96,7 @@ class ImageMemory:
 
     def _open_or_replace(self) -> None:
         try:
-            self._connection = _open(self._path)
+            self._connection = (_open_to_read if self._read_only else _open)(self._path)
         except sqlite3.OperationalError as error:
             self._give_up(error)
         except sqlite3.DatabaseError as error:
@@ -103,6 +105,9 @@ class ImageMemory:
             self._give_up(error)
 
     def _replace(self, error: Exception) -> None:
+        if self._read_only:
+            self._give_up(error)
+            return
         _log.warning("file of known images is replaced", file=str(self._path), reason=str(error))
         self._drop()
         try:
@@ -133,22 +138,49 @@ def _open(path: Path) -> sqlite3.Connection:
         connection.execute("PRAGMA journal_mode = WAL")
         # Killed processes lose nothing by it; a machine that loses power, its last moments.
         connection.execute("PRAGMA synchronous = NORMAL")
-        (version,) = connection.execute("PRAGMA user_version").fetchone()
-        if version not in (0, _VERSION):
-            raise sqlite3.DatabaseError(f"it has version {version} and not {_VERSION}")
+        _check_version(connection, (0, _VERSION))
         connection.execute(
             "CREATE TABLE IF NOT EXISTS images"
             " (address BLOB PRIMARY KEY, validator TEXT NOT NULL, image_hash TEXT NOT NULL)"
             " WITHOUT ROWID"
         )
         connection.execute(f"PRAGMA user_version = {_VERSION}")
-        columns = [column[1] for column in connection.execute("PRAGMA table_info(images)")]
-        if columns != ["address", "validator", "image_hash"]:
-            raise sqlite3.DatabaseError("it holds another table of images")
+        _check_columns(connection)
     except BaseException:
         connection.close()
         raise
     return connection
+
+
+def _open_to_read(path: Path) -> sqlite3.Connection:
+    journal = path.with_name(f"{path.name}-wal")
+    # Files beside the database that are not there yet would be made, unless SQLite is told that
+    # nobody writes. Should somebody begin to, what is read may be wrong: then no more is known.
+    unused = not journal.exists() or not journal.stat().st_size
+    uri = f"{path.absolute().as_uri()}?mode=ro{'&immutable=1' if unused else ''}"
+    connection = sqlite3.connect(
+        uri, uri=True, timeout=_BUSY_SECONDS, isolation_level=None, check_same_thread=False
+    )
+    try:
+        connection.execute(f"PRAGMA cache_size = -{_CACHE_KIB}")
+        _check_version(connection, (_VERSION,))
+        _check_columns(connection)
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def _check_version(connection: sqlite3.Connection, wanted: Sequence[int]) -> None:
+    (version,) = connection.execute("PRAGMA user_version").fetchone()
+    if version not in wanted:
+        raise sqlite3.DatabaseError(f"it has version {version} and not {_VERSION}")
+
+
+def _check_columns(connection: sqlite3.Connection) -> None:
+    columns = [column[1] for column in connection.execute("PRAGMA table_info(images)")]
+    if columns != ["address", "validator", "image_hash"]:
+        raise sqlite3.DatabaseError("it holds another table of images")
 
 
 def _select(database: sqlite3.Connection, keys: Mapping[bytes, str]) -> dict[str, Known]:

@@ -2,21 +2,18 @@
 
 import logging
 import math
+import random
+import signal
+import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
+from types import FrameType
 from typing import TypeVar
 
-from tenacity import (
-    RetryCallState,
-    Retrying,
-    retry_if_exception,
-    stop_after_delay,
-    wait_random_exponential,
-)
-
 from search.encoders.base import Embeddings
-from search.errors import StoreError, StoreUnavailableError, VitrineError
+from search.errors import StoreError, StoreUnavailableError
 from search.store.base import Entity, Hashes, Store
 
 _LOG = logging.getLogger(__name__)
@@ -26,6 +23,9 @@ PATIENCE_S = 180.0
 A server that was killed took 26 to 31 s until its collections were in memory again.
 """
 
+_FIRST_WAIT_S = 0.5
+_LONGEST_WAIT_S = 10.0
+
 T = TypeVar("T")
 
 
@@ -33,12 +33,14 @@ T = TypeVar("T")
 class PatientStore:
     """The calls that a run makes on one collection, each repeated while the database is away.
 
-    All of them may be repeated without harm: an upsert writes the same items again.
+    All of them may be repeated without harm: an upsert writes the same items again. Once `stop` is
+    set nothing is waited for: a call that waits, in whatever thread, raises what it waited out.
     """
 
     store: Store
     collection: str
     patience_s: float = PATIENCE_S
+    stop: threading.Event = field(default_factory=threading.Event)
     _absence: "_Absence" = field(default_factory=lambda: _Absence())
 
     def hashes(self, ids: Sequence[str]) -> Mapping[str, Hashes]:
@@ -66,21 +68,33 @@ class PatientStore:
         self.again(lambda: self.store.flush(self.collection))
 
     def delete(self, ids: Sequence[str]) -> int:
-        """As `Store.delete`."""
-        return self.again(lambda: self.store.delete(self.collection, ids))
+        """As `Store.delete`; the ids must each be there, and come once."""
+        attempts = 0
+
+        def delete() -> int:
+            nonlocal attempts
+            attempts += 1
+            return self.store.delete(self.collection, ids)
+
+        deleted = self.again(delete)
+        # An attempt that failed may have deleted all the same: the last one counts too few then.
+        return deleted if attempts == 1 else len(ids)
 
     def again(self, call: Callable[[], T]) -> T:
         """Make a call of the store, and make it again while the database is away."""
-        for attempt in Retrying(
-            retry=retry_if_exception(self._passes),
-            stop=stop_after_delay(self.patience_s),
-            wait=wait_random_exponential(multiplier=0.5, max=10),
-            before_sleep=_say,
-            reraise=True,
-        ):
-            with attempt:
+        ends = time.monotonic() + self.patience_s
+        longest = _FIRST_WAIT_S
+        while True:
+            try:
                 return call()
-        raise AssertionError("reraise=True: the last error has left the loop")
+            except (StoreError, StoreUnavailableError) as error:
+                if not self._passes(error) or time.monotonic() >= ends:
+                    raise
+                _LOG.warning("The database is away, the run waits for it: %s", error.message)
+                # Cut short by chance, so that several threads do not come back all at once.
+                if self.stop.wait(random.uniform(0, longest)):
+                    raise
+            longest = min(2 * longest, _LONGEST_WAIT_S)
 
     def _passes(self, error: BaseException) -> bool:
         """Whether waiting may help: a server that is back says strange things for a while."""
@@ -98,7 +112,25 @@ class _Absence:
     seen_at: float = -math.inf
 
 
-def _say(state: RetryCallState) -> None:
-    error = state.outcome.exception() if state.outcome is not None else None
-    message = error.message if isinstance(error, VitrineError) else error
-    _LOG.warning("The database is away, the run waits for it: %s", message)
+@contextmanager
+def interrupting(stop: threading.Event) -> Iterator[None]:
+    """While this is open, Ctrl-C sets `stop` before it raises KeyboardInterrupt.
+
+    The exception alone would come too late: on its way out it meets those who wait for the threads
+    that wait for the database. Off the main thread, which no Ctrl-C reaches, nothing is done.
+    """
+    before = signal.getsignal(signal.SIGINT)
+
+    def interrupt(number: int, frame: FrameType | None) -> None:
+        stop.set()
+        if callable(before):
+            before(number, frame)
+
+    ours = threading.current_thread() is threading.main_thread() and callable(before)
+    if ours:
+        signal.signal(signal.SIGINT, interrupt)
+    try:
+        yield
+    finally:
+        if ours and signal.getsignal(signal.SIGINT) is interrupt:
+            signal.signal(signal.SIGINT, before)

@@ -1,7 +1,7 @@
 """Encode, stage, store: what happens to rows once they are ready, beside their getting ready.
 
     Intake (indexer.intake)   read -> fetch -> decode, on threads of its own
-      -> encoder threads      one for each device, batches of what is ready
+      -> encoder threads      one for each GPU or core, batches of what is ready
         -> this thread        embeddings into shards on disk
           -> store thread     shards into the store (indexer.writing)
 
@@ -11,7 +11,7 @@ What waits between two stages is bounded, so a slow stage holds back those befor
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from queue import SimpleQueue
 
@@ -78,6 +78,8 @@ class Pipeline:
             if outcome is None:
                 # Nothing is ready, because images are slow to come: the encoder need not wait.
                 encoding.send(batches.take_ready())
+                encoding.write_finished()
+                self.writer.tick()
                 self.on_wait()
                 continue
             self.tally.see()
@@ -146,31 +148,44 @@ class _Encoding:
 
     def __init__(self, pipeline: Pipeline) -> None:
         self._pipeline = pipeline
-        self._threads = ThreadPoolExecutor(len(pipeline.encoders), "vitrine-encode")
         self._idle: SimpleQueue[Encoder] = SimpleQueue()
-        for encoder in pipeline.encoders:
-            self._idle.put(encoder)
         self._waiting: deque[tuple[list[Ready], Future[Embeddings]]] = deque()
+        self._open = ExitStack()
 
     def send(self, batch: list[Ready]) -> None:
-        """Encode a batch; blocks while every encoder has another batch waiting for it."""
+        """Encode a batch; blocks while every lane has another batch waiting for it."""
         if not batch:
             return
         self._waiting.append((batch, self._threads.submit(self._encode, batch)))
-        while len(self._waiting) > len(self._pipeline.encoders):
+        while len(self._waiting) > self._pipeline.tally.lanes:
             self._take()
 
     def __enter__(self) -> "_Encoding":
+        count = 0
+        for encoder in self._pipeline.encoders:
+            lanes = self._open.enter_context(encoder.lanes())
+            count += lanes.count
+            for _ in range(lanes.count):
+                self._idle.put(encoder)
+        # Lanes of several encoders are alike: one on each of several GPUs.
+        self._threads = ThreadPoolExecutor(count, "vitrine-encode", initializer=lanes.enter)
+        self._pipeline.tally.lanes = count
         return self
 
     def __exit__(self, exc_type: type[BaseException] | None, *others: object) -> None:
         """Write what the encoders still have, also when the run is interrupted."""
-        try:
-            if exc_type is None or issubclass(exc_type, _STOPPED):
-                while self._waiting:
-                    self._take()
-        finally:
-            self._threads.shutdown(cancel_futures=True)
+        with self._open:
+            try:
+                if exc_type is None or issubclass(exc_type, _STOPPED):
+                    while self._waiting:
+                        self._take()
+            finally:
+                self._threads.shutdown(cancel_futures=True)
+
+    def write_finished(self) -> None:
+        """Write what has been embedded by now, without waiting for the rest."""
+        while self._waiting and self._waiting[0][1].done():
+            self._take()
 
     def _take(self) -> None:
         batch, encoding = self._waiting.popleft()

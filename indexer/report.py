@@ -26,7 +26,7 @@ class StageSeconds:
 
     `read` holds the catalogue and the lookup of what is stored; `fetch` the reading and hashing
     of images, and waiting for those elsewhere not at all; `decode` is the sum over all workers
-    and holds preprocessing; `encode` is the model alone, the sum over all devices; `stage` is
+    and holds preprocessing; `encode` is the model alone, the sum over all lanes; `stage` is
     writing shards.
     """
 
@@ -105,7 +105,7 @@ class IndexReport:
     resumed: tuple[str, ...] = ()
     stage_rows: StageRows = StageRows()
     hosts: tuple[HostStats, ...] = ()
-    devices: int = 1
+    lanes: int = 1
 
     @property
     def rows(self) -> int:
@@ -128,7 +128,7 @@ class IndexReport:
         """Share of the run's time (0..1) in which the model was not at work."""
         if self.seconds <= 0:
             return 0.0
-        return max(0.0, 1.0 - self.stages.encode / (self.seconds * self.devices))
+        return max(0.0, 1.0 - self.stages.encode / (self.seconds * self.lanes))
 
     @property
     def errors_file(self) -> Path:

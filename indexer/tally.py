@@ -36,6 +36,8 @@ class Tally:
     SAMPLE = 5
 
     def __init__(self) -> None:
+        self.lanes = 1
+        """How many batches are embedded at once."""
         self._lock = threading.Lock()
         self._counts: Counter[Count] = Counter()
         self._passed: Counter[Stage] = Counter()

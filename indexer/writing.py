@@ -1,5 +1,6 @@
 """What leaves the encoder: to a shard on disk, then to the store, counted when it is there."""
 
+import logging
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
@@ -16,8 +17,10 @@ from indexer.rows import Row
 from indexer.staging import Shards
 from indexer.tally import Count, Stage, Tally
 from search.encoders.base import Embeddings
-from search.errors import ItemInvalidError
+from search.errors import ItemInvalidError, StoreError, StoreUnavailableError
 from search.store.base import Entity
+
+_LOG = logging.getLogger(__name__)
 
 _SHARDS_AHEAD = 2
 """Shards that may wait for the store; more of them hold back the encoder."""
@@ -101,6 +104,7 @@ class Writer:
         self._since = time.monotonic()
         self._storing = ThreadPoolExecutor(1, "vitrine-store")
         self._waiting: deque[Future[None]] = deque()
+        self._lost = False
 
     def add(self, changes: Sequence[Ready | Reused], embeddings: Embeddings) -> None:
         """Take rows with their embeddings, `(n, dim) float32` in the order of the rows."""
@@ -110,22 +114,35 @@ class Writer:
             self._gathered.append(Write.of(change, embedding))
             if len(self._gathered) >= self._shard_rows:
                 self._send()
+        self.tick()
+
+    def tick(self) -> None:
+        """Send what was gathered `shard_s` seconds ago or more; for when no rows come.
+
+        Raises what the store raised for an earlier shard, if it did meanwhile.
+        """
         if self._gathered and time.monotonic() - self._since >= self._shard_s:
             self._send()
+        self._take(ahead=_SHARDS_AHEAD)
 
     def update_columns(self, changes: Sequence[ColumnsChanged]) -> None:
         """Write rows with the embeddings that the store has of them already."""
         self._hand_over(self._storing.submit(self._write_columns, tuple(changes)))
 
     def finish(self) -> None:
-        """Write what was gathered, and return when everything is in the store."""
+        """Write what was gathered, and return when everything is in the store.
+
+        Of a run that is stopped while the database is away, everything is in shards then.
+        """
         if self._gathered:
             self._send()
-        while self._waiting:
-            self._waiting.popleft().result()
+        self._take(ahead=0)
         if self._tally.stage_rows.store:
             with self._tally.timed(Stage.STORE):
-                self._store.flush()
+                self._hand_over(self._storing.submit(self._store.flush))
+                self._take(ahead=0)
+        if self._lost:
+            _LOG.warning("The run ends with the database away: the rest is in its shards.")
 
     def close(self) -> None:
         """Drop what was gathered and wait for the call that runs. Closing twice does nothing."""
@@ -146,8 +163,18 @@ class Writer:
 
     def _hand_over(self, future: "Future[None]") -> None:
         self._waiting.append(future)
-        while self._waiting and (len(self._waiting) > _SHARDS_AHEAD or self._waiting[0].done()):
-            self._waiting.popleft().result()
+        self._take(ahead=_SHARDS_AHEAD)
+
+    def _take(self, ahead: int) -> None:
+        """Wait until not more than `ahead` calls of the store are under way."""
+        while self._waiting and (len(self._waiting) > ahead or self._waiting[0].done()):
+            try:
+                self._waiting.popleft().result()
+            except (StoreError, StoreUnavailableError):
+                # A run that is stopped ends for that, and not for a database that was away.
+                if not self._store.stop.is_set():
+                    raise
+                self._lost = True
 
     def _write_columns(self, changes: Sequence[ColumnsChanged]) -> None:
         with self._tally.timed(Stage.STORE):

@@ -6,8 +6,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from api.cli.console import stderr
-from api.cli.progress import lines
+from api.cli.console import counted, stderr
+from api.cli.progress import lines, said
 from search.errors import VitrineError
 
 if TYPE_CHECKING:
@@ -45,11 +45,7 @@ def _line(step: "Step") -> str:
 
 
 def _said(step: "Step") -> str:
-    rate = f"{step.per_s:,.0f} items/s"
-    if step.eta_s is None:
-        return rate
-    minutes, seconds = divmod(round(step.eta_s), 60)
-    return f"{rate}, {minutes // 60}:{minutes % 60:02}:{seconds:02} left"
+    return said(f"{step.per_s:,.0f} items/s", step.eta_s)
 
 
 def thumbnails(pictures: "PictureReader", addresses: Iterable[str]) -> dict[str, str]:
@@ -79,6 +75,7 @@ def write_page(path: Path, template: str, values: Mapping[str, object]) -> None:
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    environment.globals["counted"] = counted
     write_text(path, environment.get_template(template).render(values))
 
 

@@ -28,7 +28,10 @@ def collections(
     prune: Annotated[
         bool, typer.Option("--prune", help="Drop versions older than the last --keep.")
     ] = False,
-    keep: Annotated[int, typer.Option(min=1, help="Versions that stay, the live one counted.")] = 2,
+    keep: Annotated[
+        int,
+        typer.Option(min=1, metavar="NUMBER", help="Versions that stay, the live one counted."),
+    ] = 2,
     drop: Annotated[
         str | None,
         typer.Option("--drop", help="Drop this one, such as products__v3; never a live one."),
@@ -39,14 +42,13 @@ def collections(
     """List the collections of a database, version by version: items, model, size, which is live.
 
     Live is the version that an alias leads to, by which it is searched. Sizes are those of the
-    vectors, and of the folder of an embedded database.
+    vectors, and of the folder of an embedded database. Below the table are the fields of the live
+    version, and of others only where they differ.
 
     Examples:
 
       vitrine collections
-
       vitrine collections --prune --keep 1 --yes
-
       vitrine collections --drop products__v3
     """
     if prune and drop:
@@ -71,10 +73,12 @@ def collections(
         return
     found.sort(key=_by_version)
     stdout.print(_table(found, settings))
+    live = {_alias_of(info): set(info.fields) for info in found if is_live(info)}
     for info in found:
-        fields = ", ".join(f"{field.name} ({field.type})" for field in info.fields)
-        line = f"{info.name}: {fields or 'no fields'}"
-        stdout.print(line, markup=False, highlight=False, soft_wrap=True)
+        if is_live(info) or set(info.fields) != live.get(_alias_of(info)):
+            fields = ", ".join(f"{field.name} ({field.type})" for field in info.fields)
+            line = f"{info.name}: {fields or 'no fields'}"
+            stdout.print(line, markup=False, highlight=False, soft_wrap=True)
 
 
 def is_live(info: CollectionInfo) -> bool:
@@ -178,6 +182,11 @@ def _sizes(info: CollectionInfo, settings: Settings) -> tuple[int, int | None]:
     from search.store.sizes import disk_bytes, vector_bytes
 
     return vector_bytes(info), disk_bytes(settings.db, info.name)
+
+
+def _alias_of(info: CollectionInfo) -> str:
+    """The alias that the collection is a version of; of one that is none, its name."""
+    return _by_version(info)[0]
 
 
 def _by_version(info: CollectionInfo) -> tuple[str, int]:

@@ -14,6 +14,8 @@ DONE = 0
 FAILED = 1
 USAGE = 2
 DONE_WITH_QUARANTINED = 3
+INTERRUPTED = 130
+"""What shells say of a program that Ctrl-C ended."""
 
 # Titles and queries are other people's words: brackets and colons in them are no markup.
 stdout = Console(markup=False, emoji=False, highlight=False)
@@ -33,6 +35,14 @@ def note(message: str) -> None:
 def warn(message: str) -> None:
     """Say something that the reader should act on, on stderr."""
     stderr.print(Text.assemble(("Warning: ", "yellow"), message), soft_wrap=True)
+
+
+def counted(count: int, noun: str, plural: str | None = None) -> str:
+    """So many of something, in the right number: `1 row`, `2,000 rows`.
+
+    `plural`: the noun for any number but one, if it is not the noun with an s.
+    """
+    return f"{count:,} {noun if count == 1 else plural or noun + 's'}"
 
 
 def run(command: Callable[[], object], *, as_json: bool) -> NoReturn:

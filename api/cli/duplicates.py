@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from api.cli import options
-from api.cli.console import note, print_json, stdout, warn
+from api.cli.console import counted, note, print_json, stdout, warn
 
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from indexer.care.duplicates import Duplicates, Member
+    from indexer.care.duplicates import DuplicateOptions, Duplicates, Member
     from indexer.care.pictures import PictureReader
 
 COLUMNS = ("group", "id", "keep", "score", "hash_bits", "title", "image", "product_id", "reason")
@@ -37,7 +37,7 @@ def duplicates(
     ] = 12,
     max_difference: Annotated[
         float,
-        typer.Option(help="Largest difference of their pictures, laid over each other, to 1."),
+        typer.Option(help="Largest difference (0 to 1) of their pictures, laid over each other."),
     ] = 0.042,
     within_products: Annotated[
         bool,
@@ -63,9 +63,7 @@ def duplicates(
     Examples:
 
       vitrine duplicates
-
       vitrine duplicates --csv duplicates.csv --html duplicates.html
-
       vitrine duplicates --threshold 0.99 --max-hash-bits 4 --within-products
     """
     settings = options.make_settings(db=db, collection=collection)
@@ -167,22 +165,38 @@ def write_sheet(path: Path, found: "Duplicates", pictures: "PictureReader") -> N
 
 def show(found: "Duplicates") -> None:
     """Print the groups as a table, and how many there are."""
+    among = (
+        f"among {counted(found.items, 'item')} ({counted(found.candidates, 'pair')} compared by "
+        f"picture, {found.seconds:.1f} s)"
+    )
     if found.groups:
         stdout.print(_table(found))
-    stdout.print(
-        f"{len(found.groups):,} groups with {found.superfluous:,} items too many, among "
-        f"{found.items:,} ({found.candidates:,} pairs compared by picture, {found.seconds:.1f} s)",
-        soft_wrap=True,
-    )
+        groups = counted(len(found.groups), "group")
+        many = f"{groups} with {counted(found.superfluous, 'item')} too many"
+        stdout.print(f"{many}, {among}", soft_wrap=True)
+    else:
+        stdout.print(f"No near-duplicates {among}.", soft_wrap=True)
+        stdout.print(f"Looked for with {thresholds_of(found.options)}.", soft_wrap=True)
     rows = sum(len(group.members) for group in found.groups)
     if rows > MOST_ROWS:
         note(f"The table shows the first {MOST_ROWS} of {rows:,} items; --csv writes all.")
     if found.unread:
         entry, broken = found.unread[0]
         warn(
-            f"{len(found.unread):,} pictures could not be read and were not compared, "
-            f"such as {entry.id}: {broken.reason}"
+            f"{counted(len(found.unread), 'picture')} could not be read or compared, such as "
+            f"that of {entry.id}: {broken.reason}"
         )
+
+
+def thresholds_of(wanted: "DuplicateOptions") -> str:
+    """What was asked for, as options."""
+    said = (
+        f"--threshold {wanted.threshold:g} --max-hash-bits {wanted.max_hash_bits} "
+        f"--max-difference {wanted.max_difference:g}"
+    )
+    if wanted.within_products:
+        return f"{said} --within-products"
+    return f"{said}, and not among items of one product (--within-products)"
 
 
 def _table(found: "Duplicates") -> "Table":

@@ -9,7 +9,7 @@ from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
 from api.cli import options
-from api.cli.console import note, print_json, stderr, stdout
+from api.cli.console import counted, note, print_json, stderr, stdout
 
 if TYPE_CHECKING:
     from search.evaluation import Evaluation, Metrics
@@ -46,8 +46,7 @@ def evaluate(
 
     Example:
 
-      vitrine eval --queries sample_data/queries.jsonl --qrels sample_data/qrels.json
-      --db .vitrine/demo.db
+      vitrine eval --queries queries.jsonl --qrels qrels.json
     """
     settings = options.make_settings(db=db, collection=collection, model=model, device=device)
     from rich.progress import Progress
@@ -73,10 +72,9 @@ def evaluate(
         stdout.print(_table(result))
         unanswered = [score.id for score in result.queries if score.first_right is None]
         if unanswered:
-            note(
-                f"{len(unanswered)} queries have no right answer in the first {result.depth}: "
-                + ", ".join(unanswered[:10])
-            )
+            queries_without = counted(len(unanswered), "query", "queries")
+            first = ", ".join(unanswered[:10])
+            note(f"{queries_without} without a right answer in the first {result.depth}: {first}")
 
 
 def _table(result: "Evaluation") -> Table:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from api.cli import options
-from api.cli.console import print_json, stdout
+from api.cli.console import counted, print_json, stdout
 from api.cli.transfer import shown_transfer
 
 if TYPE_CHECKING:
@@ -49,8 +49,8 @@ def export(
     format: Annotated[
         Form,
         typer.Option(
-            help="parquet: one file with everything; npy: an array and a Parquet file beside it, "
-            "in the folders that clip-retrieval uses."
+            help="parquet: one file with everything; npy: an array and a Parquet file, in the "
+            "folders that clip-retrieval uses."
         ),
     ] = Form.PARQUET,
     precision: Annotated[
@@ -65,10 +65,8 @@ def export(
     Examples:
 
       vitrine export shop.parquet
-
       vitrine export shop-embeddings/ --format npy
-
-      vitrine export staged.parquet --job .vitrine/jobs/20261121T070000.000Z-products
+      vitrine export part.parquet --job jobs/20261121T070000.000Z-products
     """
     settings = options.make_settings(db=db, collection=collection)
     report = _export(target, settings, job, format, precision)
@@ -76,8 +74,8 @@ def export(
         print_json(asdict(report))
         return
     stdout.print(
-        f"{report.rows:,} items of {report.source} ({report.model}) are in {report.target}, "
-        f"written in {report.seconds:.1f} s.",
+        f"Wrote {counted(report.rows, 'item')} of {report.source} ({report.model}) to "
+        f"{report.target} in {report.seconds:.1f} s.",
         soft_wrap=True,
     )
 

@@ -8,19 +8,27 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from api.cli import options
-from api.cli.console import DONE_WITH_QUARANTINED, note, print_json, stderr, stdout, warn
+from api.cli.console import (
+    DONE_WITH_QUARANTINED,
+    INTERRUPTED,
+    counted,
+    note,
+    print_json,
+    stderr,
+    stdout,
+    warn,
+)
 from api.cli.transfer import shown_transfer
 
 if TYPE_CHECKING:
     from indexer.exchange import ImportReport
-
-INTERRUPTED = 130
 
 
 def import_(
     files: Annotated[
         list[str],
         typer.Argument(
+            metavar="FILE",
             help="Exports of vitrine (paths or URLs); or one folder of clip-retrieval, of exports "
             "or of a job; or an .npy file and its Parquet file.",
             show_default=False,
@@ -33,36 +41,47 @@ def import_(
         typer.Option(
             "--model",
             "-m",
-            help="Model of embeddings that do not say which: an open_clip ARCH/TAG, or what "
-            "clip-retrieval calls it (ViT-B/32, open_clip:ViT-B-32/laion2b_s34b_b79k).",
+            help="Model of embeddings that do not say which: an open_clip ARCH/TAG, or as "
+            "clip-retrieval calls it (ViT-B/32).",
             show_default=False,
+        ),
+    ] = None,
+    json: options.Json = False,
+    id_column: Annotated[
+        str | None,
+        typer.Option(
+            help="Column of the ids. (default: id, sku, key, ...)", rich_help_panel=options.COLUMNS
+        ),
+    ] = None,
+    image_column: Annotated[
+        str | None,
+        typer.Option(
+            help="Column of the images. (default: url, image_path, ...)",
+            rich_help_panel=options.COLUMNS,
+        ),
+    ] = None,
+    title_column: Annotated[
+        str | None,
+        typer.Option(
+            help="Column of the titles. (default: title, caption, ...)",
+            rich_help_panel=options.COLUMNS,
+        ),
+    ] = None,
+    product_id_column: Annotated[
+        str | None,
+        typer.Option(
+            help="Column of the id that a product's images share.", rich_help_panel=options.COLUMNS
         ),
     ] = None,
     images: Annotated[
         Path | None,
-        typer.Option(help="Folder that relative image paths start from; by default this one."),
+        typer.Option(
+            help="Folder that relative image paths start from. (default: the working directory)",
+            rich_help_panel=options.COLUMNS,
+        ),
     ] = None,
-    id_column: Annotated[
-        str | None, typer.Option(help="Column of the ids; by default id, sku, key, ...")
-    ] = None,
-    image_column: Annotated[
-        str | None, typer.Option(help="Column of the images; by default url, image_path, ...")
-    ] = None,
-    title_column: Annotated[
-        str | None, typer.Option(help="Column of the titles; by default title, caption, ...")
-    ] = None,
-    product_id_column: Annotated[
-        str | None, typer.Option(help="Column of the id that a product's images share.")
-    ] = None,
-    job_dir: Annotated[
-        Path | None,
-        typer.Option(help="Where each run has its folder; by default .vitrine/jobs."),
-    ] = None,
-    max_failed_share: Annotated[
-        float | None,
-        typer.Option(help="Share of failed rows (0 to 1) above which to stop; by default 0.5."),
-    ] = None,
-    json: options.Json = False,
+    job_dir: options.JobDir = None,
+    max_failed_share: options.MaxFailedShare = None,
 ) -> None:
     """Load embeddings that exist already: an export of vitrine, or clip-retrieval's files.
 
@@ -73,10 +92,8 @@ def import_(
     Examples:
 
       vitrine import shop.parquet
-
       vitrine import embeddings/ --model ViT-B/32 --collection photos
-
-      vitrine import img_emb_0.npy metadata_0.parquet --model ViT-B-32/laion2b_s34b_b79k
+      vitrine import img_emb_0.npy metadata_0.parquet --model ViT-B/32
     """
     settings = options.make_settings(
         db=db, collection=collection, job_dir=job_dir, max_failed_share=max_failed_share
@@ -117,11 +134,11 @@ def _show(report: "ImportReport") -> None:
         f"{report.imported:,} imported, {report.unchanged:,} unchanged, {report.failed:,} failed"
     )
     stdout.print(f"{report.collection} ({report.model}): {counts}", soft_wrap=True)
-    stdout.print(f"{report.rows:,} rows in {report.seconds:.1f} s", soft_wrap=True)
+    stdout.print(f"{counted(report.rows, 'row')} in {report.seconds:.1f} s", soft_wrap=True)
     for notice in report.notices:
         note(notice)
     if report.failed:
-        warn(f"{report.failed:,} rows were left out. All of them, with the reasons:")
+        warn(f"{counted(report.failed, 'row')} left out. All of them, with the reasons:")
         stderr.print(f"  {report.errors_file}", soft_wrap=True)
         for failure in report.failures:
             name = f" ({failure.id})" if failure.id else ""

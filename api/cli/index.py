@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from api.cli import options
-from api.cli.console import DONE, DONE_WITH_QUARANTINED, print_json, warn
+from api.cli.column_options import columns_and_types, parse_types
+from api.cli.console import DONE, DONE_WITH_QUARANTINED, INTERRUPTED, print_json, warn
 from api.cli.index_report import (
     plan_object,
     report_object,
@@ -20,13 +21,13 @@ from api.cli.index_report import (
 from api.cli.progress import shown_progress
 from search.config import Settings
 from search.errors import CollectionNotFoundError, ConfigError
-from search.types import FieldType
 
 if TYPE_CHECKING:
-    from indexer import ChangePlan, ColumnNames, IndexOptions, IndexReport, PlannedColumn
+    from indexer import ChangePlan, IndexOptions, IndexReport, PlannedColumn
     from search.store import Store
 
-INTERRUPTED = 130
+REMOVAL = "Items that are gone from the catalogue"
+RAY = "Ray"
 
 
 def index(
@@ -34,7 +35,7 @@ def index(
         str,
         typer.Argument(
             help="A folder of images (or a glob), a CSV, TSV, JSONL or Parquet file with an image "
-            "column, or webdataset tar shards; a path, or an address: https://, s3://, gs://.",
+            "column, or webdataset tar shards; a path or an address (https, s3, gs).",
             show_default=False,
         ),
     ],
@@ -42,110 +43,122 @@ def index(
     collection: options.Collection = None,
     model: options.Model = None,
     device: options.Device = None,
+    dry_run: Annotated[
+        bool,
+        typer.Option(
+            "--dry-run", help="Say what is new, changed, unchanged and gone; change nothing."
+        ),
+    ] = False,
+    json: options.Json = False,
     id_column: Annotated[
-        str | None, typer.Option(help="Column of the ids; by default id, sku, ...")
+        str | None,
+        typer.Option(
+            help="Column of the ids. (default: id, sku, ...)", rich_help_panel=options.COLUMNS
+        ),
     ] = None,
     image_column: Annotated[
         list[str] | None,
         typer.Option(
-            help="Column of the images' paths or addresses; by default image, image_path, ... "
-            "Given several times, each image is an entry of its own, with the id ID#COLUMN."
+            metavar="NAME",
+            help="Column of the images' paths or addresses. (default: image, image_path, ...) "
+            "Given several times, each image is an item of its own, with the id ID#COLUMN.",
+            rich_help_panel=options.COLUMNS,
         ),
     ] = None,
     title_column: Annotated[
-        str | None, typer.Option(help="Column of the titles; by default title, name, ...")
+        str | None,
+        typer.Option(
+            help="Column of the titles. (default: title, name, ...)",
+            rich_help_panel=options.COLUMNS,
+        ),
     ] = None,
     product_id_column: Annotated[
         str | None,
-        typer.Option(help="Column of the id that a product's images share; by default product_id."),
+        typer.Option(
+            help="Column of the id that a product's images share. (default: product_id, ...)",
+            rich_help_panel=options.COLUMNS,
+        ),
     ] = None,
     type: Annotated[
         list[str] | None,
         typer.Option(
             metavar="COLUMN=TYPE",
-            help="Type of a column, instead of the one that its values suggest: string, integer, "
-            "float, boolean, date or strings. May be given several times.",
+            help="Type of a column, where its values suggest another: string, integer, float, "
+            "boolean, date or strings. May be given several times.",
+            rich_help_panel=options.COLUMNS,
         ),
     ] = None,
     columns_file: Annotated[
         Path | None,
         typer.Option(
-            help="TOML file with tables columns (id, image, title, product_id) and types; options "
-            "that are given as well come first."
-        ),
-    ] = None,
-    batch_size: Annotated[
-        int | None, typer.Option(help="Images that the model gets at once; by default 64.")
-    ] = None,
-    workers: Annotated[
-        int | None, typer.Option(help="Threads that decode images; by default one per core.")
-    ] = None,
-    job_dir: Annotated[
-        Path | None,
-        typer.Option(help="Where each run has its folder; by default jobs/ beside the database."),
-    ] = None,
-    reuse: Annotated[
-        list[Path] | None,
-        typer.Option(
-            help="Folder of an earlier job of the same model: images that it embedded are not "
-            "embedded again. May be given several times. What a run that was killed had embedded "
-            "is found without this."
+            help="TOML file with tables columns (id, image, title, product_id) and types. "
+            "Options win over it.",
+            rich_help_panel=options.COLUMNS,
         ),
     ] = None,
     delete_missing: Annotated[
         bool,
         typer.Option(
             "--delete-missing",
-            help="Remove items that are not in the catalogue any more; more than a fifth of them "
-            "only with --yes.",
+            help="Remove them; more than a fifth of the collection only with --yes.",
+            rich_help_panel=REMOVAL,
         ),
     ] = False,
     yes: Annotated[
-        bool, typer.Option("--yes", "-y", help="Remove missing items however many they are.")
-    ] = False,
-    dry_run: Annotated[
         bool,
         typer.Option(
-            "--dry-run", help="Say what is new, changed, unchanged and missing; change nothing."
+            "--yes", "-y", help="Remove them however many they are.", rich_help_panel=REMOVAL
         ),
     ] = False,
-    max_failed_share: Annotated[
-        float | None,
-        typer.Option(help="Share of failed rows (0 to 1) above which to stop; by default 0.5."),
-    ] = None,
-    engine: Annotated[
-        str,
-        typer.Option(help="local, or ray: on a Ray cluster (needs the extra named ray)."),
-    ] = "local",
-    ray_address: Annotated[
-        str | None,
+    batch_size: options.BatchSize = None,
+    workers: options.Workers = None,
+    job_dir: options.JobDir = None,
+    max_failed_share: options.MaxFailedShare = None,
+    reuse: Annotated[
+        list[Path] | None,
         typer.Option(
-            help="HOST:PORT of the Ray cluster's head, or auto; by default RAY_ADDRESS, else Ray "
-            "on this machine. Implies --engine ray."
+            metavar="FOLDER",
+            help="Folder of an earlier job of the same model, whose embeddings are taken. May be "
+            "given several times; not needed after a run that was killed.",
+            rich_help_panel=options.RUN,
         ),
     ] = None,
     json_progress: Annotated[
         bool,
-        typer.Option("--json-progress", help="Progress on stderr as JSON, an object a line."),
+        typer.Option(
+            "--json-progress",
+            help="Progress on stderr as JSON, an object a line.",
+            rich_help_panel=options.RUN,
+        ),
     ] = False,
-    json: options.Json = False,
+    engine: Annotated[
+        str,
+        typer.Option(
+            help="local, or ray: on a Ray cluster (needs the extra named ray).",
+            rich_help_panel=RAY,
+        ),
+    ] = "local",
+    ray_address: Annotated[
+        str | None,
+        typer.Option(
+            help="HOST:PORT of the cluster's head, or auto; implies --engine ray. (default: "
+            "RAY_ADDRESS, else Ray on this machine)",
+            rich_help_panel=RAY,
+        ),
+    ] = None,
 ) -> None:
     """Index a catalogue: make a collection of it, or bring the collection up to date.
 
     Indexing the same catalogue again embeds only what is new or changed; a run that was killed
     goes on where it stopped. Rows that cannot be used are listed in the run's errors.jsonl, and
-    everything else is indexed (exit code 3 then).
+    everything else is indexed (exit code 3 then, also of a dry run).
 
     Examples:
 
       vitrine index catalog.csv
-
       vitrine index catalog.csv --dry-run
-
       vitrine index photos/ --collection photos
-
-      vitrine index s3://shop/catalogue.parquet --id-column sku --type size=string
-
+      vitrine index s3://shop/items.parquet --id-column sku --type size=string
       vitrine index nightly.csv --delete-missing
     """
     settings = options.make_settings(
@@ -204,7 +217,11 @@ def run_index(
     on_plan: Callable[[Sequence["PlannedColumn"]], None] | None = None,
     json_progress: bool = False,
 ) -> "IndexReport":
-    """Open the store, load the model that the collection wants, and index, showing progress."""
+    """Open the store, load the model that the collection wants, and index, showing progress.
+
+    `on_plan` is told what becomes of the columns where that is news: the collection is made now,
+    or a column does not become a field.
+    """
     from indexer import check_catalog, index_catalog
     from search.encoders import load_encoder, load_encoders
     from search.store import open_store_of
@@ -212,7 +229,8 @@ def run_index(
     if "://" not in str(catalog):  # What is elsewhere is copied first: once, not twice.
         check_catalog(catalog, chosen.columns)
     with closing(open_store_of(settings, create=True)) as store:
-        name = settings.model or model_of(store, settings.collection) or "mini"
+        stored = model_of(store, settings.collection)
+        name = settings.model or stored or "mini"
         engine = None
         if ray:
             from indexer.distributed import RayEngine
@@ -230,9 +248,19 @@ def run_index(
                 alias=settings.collection,
                 options=chosen,
                 engine=engine,
-                on_plan=on_plan,
+                on_plan=on_plan and _if_news(on_plan, first=stored is None),
                 on_progress=on_progress,
             )
+
+
+def _if_news(
+    on_plan: Callable[[Sequence["PlannedColumn"]], None], *, first: bool
+) -> Callable[[Sequence["PlannedColumn"]], None]:
+    def told(columns: Sequence["PlannedColumn"]) -> None:
+        if first or any(column.becomes == "extra" for column in columns):
+            on_plan(columns)
+
+    return told
 
 
 def _on_ray(engine: str, address: str | None) -> bool:
@@ -244,29 +272,18 @@ def _on_ray(engine: str, address: str | None) -> bool:
 def run_plan(catalog: str, settings: Settings, chosen: "IndexOptions") -> "ChangePlan":
     """Compare the catalogue with the collection; a database that is not there stays so."""
     from indexer import plan_index
+    from search.encoders import load_encoder
     from search.store import open_store_of
 
+    # Without a name it is the collection's own model, and nothing about it can be wrong.
+    encoder = load_encoder(settings.model, device="cpu") if settings.model else None
     with ExitStack() as stack:
         store = None
         if "://" in settings.db or Path(settings.db).exists():
             store = stack.enter_context(closing(open_store_of(settings, create=False)))
-        return plan_index(catalog, store=store, alias=settings.collection, options=chosen)
-
-
-def columns_and_types(
-    file: Path | None, given: "ColumnNames", types: dict[str, FieldType]
-) -> tuple["ColumnNames", dict[str, FieldType]]:
-    """Columns and types from a file, with those given as options before them."""
-    if file is None:
-        return given, types
-    from indexer.columns import load_catalog_settings
-
-    columns, read = load_catalog_settings(file)
-    chosen = {
-        name: value for name in ("id", "image", "title", "product_id")
-        if (value := getattr(given, name))
-    }  # fmt: skip
-    return replace(columns, **chosen), {**read, **types}
+        return plan_index(
+            catalog, store=store, alias=settings.collection, options=chosen, encoder=encoder
+        )
 
 
 def model_of(store: "Store", collection: str) -> str | None:
@@ -275,20 +292,3 @@ def model_of(store: "Store", collection: str) -> str | None:
         return store.resolve(collection).model.name
     except CollectionNotFoundError:
         return None
-
-
-def parse_types(given: Sequence[str]) -> dict[str, FieldType]:
-    """Read `COLUMN=TYPE` options. Raises ConfigError for one that is no such thing."""
-    types: dict[str, FieldType] = {}
-    for option in given:
-        column, _, name = option.rpartition("=")
-        try:
-            types[column] = FieldType(name.strip().lower())
-        except ValueError:
-            column = ""
-        if not column:
-            raise ConfigError(
-                f"--type {option} cannot be read.",
-                hint=f"Write COLUMN=TYPE, with a type of {', '.join(FieldType)}.",
-            )
-    return types

@@ -4,52 +4,46 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
-from api.cli.console import note, stderr, stdout, warn
+from api.cli.console import counted, note, stderr, stdout, warn
 
 if TYPE_CHECKING:
+    from rich.table import Table
+
     from indexer import ChangePlan, Failure, IndexReport, PlannedColumn
 
 
 def show_report(report: "IndexReport") -> None:
     """Print the summary, and on stderr what was left out and why."""
-    from rich.table import Table
-
-    table = Table(title=f"{report.collection} ({report.model})", title_justify="left")
-    table.add_column("Rows")
-    table.add_column("", justify="right")
-    for name, count in counts_of(report).items():
-        table.add_row(name, f"{count:,}", style="red" if name == "failed" and count else None)
-    stdout.print(table)
+    title = f"{report.collection} ({report.model})"
+    items = {"gone": report.missing, "removed": report.deleted}
+    stdout.print(_counts(counts_of(report), items, title=title))
     if report.resumed:
-        note(f"Took over the work of {len(report.resumed)} unfinished runs.")
-    seconds = f"{report.rows:,} rows in {report.seconds:.1f} s"
+        note(f"Took over the work of {counted(len(report.resumed), 'unfinished run')}.")
+    seconds = f"{counted(report.rows, 'row')} in {report.seconds:.1f} s"
     if report.embedded:
         seconds += f": {report.images_per_s:.1f} images/s, {report.outside_model_share:.0%} of it"
         seconds += f" outside the model ({stages_of(report)})"
     stdout.print(seconds, highlight=False, soft_wrap=True)
     if report.reused:
-        note(f"{report.reused:,} embeddings were made before and not made again.")
+        note(f"Embeddings that were made before, and not again: {report.reused:,}.")
     for notice in report.notices:
         note(notice)
-    if report.deleted:
-        note(f"Removed {report.deleted:,} items that are not in the catalogue any more.")
-    elif report.missing:
-        note(
-            f"{report.missing:,} items are not in the catalogue any more, and stay "
-            f"(--delete-missing removes them): {report.missing_file}"
-        )
+    if report.missing > report.deleted:
+        note(f"Items that are gone from the catalogue stay: {report.missing_file}")
+        note("  --delete-missing removes them.")
     if report.failed:
-        warn(f"{report.failed:,} rows were left out. All of them, with the reasons:")
+        warn(f"{counted(report.failed, 'row')} left out. All of them, with the reasons:")
         stderr.print(f"  {report.errors_file}", highlight=False, markup=False, soft_wrap=True)
         _show_failures(report.failures, report.failed, report.failed_by_code)
 
 
 def report_object(report: "IndexReport") -> dict[str, object]:
-    """The report for programs."""
+    """The report for programs. Where nothing was embedded, no share of the time is the model's."""
+    share = round(report.outside_model_share, 4) if report.embedded else None
     return asdict(report) | {
         "rows": report.rows,
         "images_per_s": round(report.images_per_s, 2),
-        "outside_model_share": round(report.outside_model_share, 4),
+        "outside_model_share": share,
         "errors_file": str(report.errors_file),
     }
 
@@ -57,8 +51,8 @@ def report_object(report: "IndexReport") -> dict[str, object]:
 def counts_of(report: "IndexReport") -> dict[str, int]:
     """Rows by what became of them, in words."""
     return {
-        "indexed": report.indexed,
-        "updated": report.updated,
+        "new": report.indexed,
+        "changed": report.updated,
         "columns only": report.columns_updated,
         "unchanged": report.unchanged,
         "failed": report.failed,
@@ -71,26 +65,41 @@ def stages_of(report: "IndexReport") -> str:
 
 
 def show_plan(plan: "ChangePlan") -> None:
-    """Print what a run would do."""
-    from rich.table import Table
-
+    """Print what a run would do, in the words of `show_report`."""
     title = plan.collection or "a new collection"
     stdout.print(f"{plan.catalog} into {title}:", soft_wrap=True)
-    table = Table()
-    table.add_column("Rows")
-    table.add_column("", justify="right")
-    for name in ("new", "changed", "columns_only", "unchanged", "failed", "missing"):
-        count = getattr(plan, name)
-        style = "red" if name in ("failed", "missing") and count else None
-        table.add_row(name.replace("_", " "), f"{count:,}", style=style)
     show_columns(plan.columns)
-    stdout.print(table)
+    rows = {
+        "new": plan.new,
+        "changed": plan.changed,
+        "columns only": plan.columns_only,
+        "unchanged": plan.unchanged,
+        "failed": plan.failed,
+    }
+    stdout.print(_counts(rows, {"gone": plan.missing}))
     stdout.print(f"Nothing was changed. Compared in {plan.seconds:.1f} s.")
     for notice in plan.notices:
         note(notice)
     if plan.failed:
-        warn(f"{plan.failed:,} rows would be left out.")
+        warn(f"{counted(plan.failed, 'row')} would be left out.")
         _show_failures(plan.failures, plan.failed, plan.failed_by_code)
+
+
+def _counts(
+    rows: Mapping[str, int], items: Mapping[str, int], *, title: str | None = None
+) -> "Table":
+    """Rows of the catalogue by what becomes of them; below a line, items that it does not have."""
+    from rich.table import Table
+
+    table = Table(title=title, title_justify="left", show_header=False)
+    table.add_column("")
+    table.add_column("", justify="right")
+    for name, count in rows.items():
+        table.add_row(name, f"{count:,}", style="red" if name == "failed" and count else None)
+    table.add_section()
+    for name, count in items.items():
+        table.add_row(name, f"{count:,}", style="yellow" if name == "gone" and count else None)
+    return table
 
 
 def show_columns(columns: Sequence["PlannedColumn"]) -> None:

@@ -1,6 +1,8 @@
 """The command line: one file a command, put together here."""
 
+import inspect
 import sys
+from collections.abc import Callable
 
 import typer
 
@@ -23,27 +25,46 @@ app = typer.Typer(
     name="vitrine",
     help="Semantic search for image catalogues: by a sentence, a picture, or both.",
     epilog="Settings come from options, then from VITRINE_* environment variables. "
-    "Exit codes: 0 done, 1 failed, 2 wrong usage or input, 3 done with items left out.",
+    "Exit codes: 0 done, 1 failed, 2 wrong usage or input, 3 done with rows left out, "
+    "130 interrupted.",
     no_args_is_help=True,
     # Errors of ours become one line in console.run; any other keeps Python's own traceback.
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-app.command()(demo)
-app.command()(index)
-app.command()(search)
-app.command()(similar)
-app.command()(serve)
-app.command("eval")(evaluate)
-app.command()(reindex)
-app.command()(rollback)
-app.command()(collections)
-app.command()(duplicates)
-app.command()(report)
-app.command()(export)
-app.command("import")(import_)
-app.command()(doctor)
+
+
+def reflowed(text: str) -> str:
+    """A docstring as help: paragraphs are lines of their own, indented lines (examples) stay.
+
+    What shows the help breaks its lines to the terminal's width, and keeps those that are there.
+    """
+    paragraphs = inspect.cleandoc(text).split("\n\n")
+    return "\n\n".join(
+        paragraph if paragraph.startswith(" ") else " ".join(paragraph.split("\n"))
+        for paragraph in paragraphs
+    )
+
+
+def _add(command: Callable[..., None], name: str | None = None) -> None:
+    app.command(name, help=reflowed(command.__doc__ or ""))(command)
+
+
+_add(demo)
+_add(index)
+_add(search)
+_add(similar)
+_add(serve)
+_add(evaluate, "eval")
+_add(reindex)
+_add(rollback)
+_add(collections)
+_add(duplicates)
+_add(report)
+_add(export)
+_add(import_, "import")
+_add(doctor)
 
 
 @app.callback(invoke_without_command=True)

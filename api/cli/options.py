@@ -11,12 +11,16 @@ from pydantic import ValidationError
 from search.config import Settings
 from search.errors import ConfigError
 
+COLUMNS = "The catalogue's columns"
+RUN = "The run"
+"""Titles of the groups that a long list of options falls into."""
+
 Db = Annotated[
     str | None,
     typer.Option(
         "--db",
-        help="Path of an embedded database, or a Milvus URL (env: VITRINE_DB; "
-        "default: .vitrine/vitrine.db).",
+        help="Path of an embedded database, or a Milvus URL. (env: VITRINE_DB; default: "
+        ".vitrine/vitrine.db)",
         show_default=False,
     ),
 ]
@@ -25,7 +29,7 @@ Collection = Annotated[
     typer.Option(
         "--collection",
         "-c",
-        help="Collection to use (env: VITRINE_COLLECTION; default: products).",
+        help="Collection to use. (env: VITRINE_COLLECTION; default: products)",
         show_default=False,
     ),
 ]
@@ -58,6 +62,39 @@ Html = Annotated[
     typer.Option("--html", help="Also write the results with their pictures to this file."),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, alone on stdout.")]
+BatchSize = Annotated[
+    int | None,
+    typer.Option(
+        "--batch-size",
+        help="Images that the model gets at once. (default: 64)",
+        rich_help_panel=RUN,
+    ),
+]
+Workers = Annotated[
+    int | None,
+    typer.Option(
+        "--workers",
+        help="Threads that decode images. (default: one per core)",
+        rich_help_panel=RUN,
+    ),
+]
+JobDir = Annotated[
+    Path | None,
+    typer.Option(
+        "--job-dir",
+        help="Where each run has its folder. (default: jobs/ beside the database; with a server "
+        ".vitrine/jobs)",
+        rich_help_panel=RUN,
+    ),
+]
+MaxFailedShare = Annotated[
+    float | None,
+    typer.Option(
+        "--max-failed-share",
+        help="Share of failed rows (0 to 1) above which to stop. (default: 0.5)",
+        rich_help_panel=RUN,
+    ),
+]
 
 
 def make_settings(**given: object) -> Settings:

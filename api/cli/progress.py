@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import asdict
 from typing import TYPE_CHECKING, TypeVar
 
-from api.cli.console import stderr
+from api.cli.console import counted, stderr
 
 if TYPE_CHECKING:
     from rich.progress import Progress as Bars
@@ -108,14 +108,19 @@ def lines(
 
 
 def _line(now: "Progress") -> str:
-    return f"Indexed {now.done:,} of {now.total:,} rows, {_said(now)}"
+    return f"Indexed {now.done:,} of {counted(now.total, 'row')}, {_said(now)}"
 
 
 def _said(now: "Progress") -> str:
-    parts = [f"{now.rows_per_s:.1f} rows/s"]
-    if now.eta_s is not None:
-        minutes, seconds = divmod(round(now.eta_s), 60)
+    return said(f"{now.rows_per_s:.1f} rows/s", now.eta_s, now.failed)
+
+
+def said(rate: str, eta_s: float | None, failed: int = 0) -> str:
+    """Rate, time left and failures on one line, as far as there is something to say of them."""
+    parts = [rate]
+    if eta_s is not None and round(eta_s):
+        minutes, seconds = divmod(round(eta_s), 60)
         parts.append(f"{minutes // 60}:{minutes % 60:02}:{seconds:02} left")
-    if now.failed:
-        parts.append(f"{now.failed:,} failed")
+    if failed:
+        parts.append(f"{failed:,} failed")
     return ", ".join(parts)

@@ -9,8 +9,17 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from api.cli import options
-from api.cli.console import DONE, DONE_WITH_QUARANTINED, FAILED, note, print_json, warn
-from api.cli.index import INTERRUPTED, columns_and_types, parse_types
+from api.cli.column_options import columns_and_types, parse_types
+from api.cli.console import (
+    DONE,
+    DONE_WITH_QUARANTINED,
+    FAILED,
+    INTERRUPTED,
+    note,
+    print_json,
+    warn,
+)
+from api.cli.options import COLUMNS
 from api.cli.progress import shown_progress
 from api.cli.settings_file import settings_over
 from search.config import Settings
@@ -19,13 +28,17 @@ from search.errors import ConfigError
 if TYPE_CHECKING:
     from indexer.rollout.reindexing import ReindexOptions, ReindexReport
     from indexer.rollout.verification import VerifyOptions
+    from search.store import Store
+
+CHECKS = "The verification"
+SWITCH = "The new version"
 
 
 def reindex(
     catalog: Annotated[
         str | None,
         typer.Argument(
-            help="The catalogue; by default the one that the collection was last indexed from.",
+            help="The catalogue. (default: the one that the live version was last indexed from)",
             show_default=False,
         ),
     ] = None,
@@ -39,70 +52,109 @@ def reindex(
         Path | None,
         typer.Option(
             "--settings",
-            help="TOML file of settings for the new version, named as in docs/configuration.md: "
+            help="TOML file of settings for the new version, by their names: "
             'model = "vit-b-32". Options win over it.',
         ),
     ] = None,
     db: options.Db = None,
     collection: options.Collection = None,
     device: options.Device = None,
+    json: options.Json = False,
     id_column: Annotated[
-        str | None,
-        typer.Option(
-            help="Column of the ids, as in vitrine index; without CATALOG as when last indexed."
-        ),
+        str | None, typer.Option(help="Column of the ids.", rich_help_panel=COLUMNS)
     ] = None,
     image_column: Annotated[
         list[str] | None,
-        typer.Option(help="Column of the images. May be given several times."),
+        typer.Option(
+            metavar="NAME",
+            help="Column of the images. May be given several times.",
+            rich_help_panel=COLUMNS,
+        ),
     ] = None,
-    title_column: Annotated[str | None, typer.Option(help="Column of the titles.")] = None,
+    title_column: Annotated[
+        str | None, typer.Option(help="Column of the titles.", rich_help_panel=COLUMNS)
+    ] = None,
     product_id_column: Annotated[
-        str | None, typer.Option(help="Column of the id that a product's images share.")
+        str | None,
+        typer.Option(
+            help="Column of the id that a product's images share.", rich_help_panel=COLUMNS
+        ),
     ] = None,
     type: Annotated[
         list[str] | None,
-        typer.Option(metavar="COLUMN=TYPE", help="Type of a column, as in vitrine index."),
+        typer.Option(metavar="COLUMN=TYPE", help="Type of a column.", rich_help_panel=COLUMNS),
     ] = None,
     columns_file: Annotated[
         Path | None,
-        typer.Option(help="TOML file with the tables columns and types, as in vitrine index."),
-    ] = None,
-    batch_size: Annotated[
-        int | None, typer.Option(help="Images that the model gets at once; by default 64.")
-    ] = None,
-    workers: Annotated[
-        int | None, typer.Option(help="Threads that decode images; by default one per core.")
-    ] = None,
-    job_dir: Annotated[Path | None, typer.Option(help="Where each run has its folder.")] = None,
-    max_failed_share: Annotated[
-        float | None,
-        typer.Option(help="Share of failed rows (0 to 1) above which to stop; by default 0.5."),
+        typer.Option(help="TOML file with tables columns and types.", rich_help_panel=COLUMNS),
     ] = None,
     queries: Annotated[
         Path | None,
-        typer.Option("--queries", help="Queries whose answers are known, as for vitrine eval."),
+        typer.Option(
+            "--queries",
+            help="Queries whose answers are known, as for vitrine eval.",
+            rich_help_panel=CHECKS,
+        ),
     ] = None,
     qrels: Annotated[
-        Path | None, typer.Option("--qrels", help="The right answers to --queries.")
+        Path | None,
+        typer.Option("--qrels", help="The right answers to --queries.", rich_help_panel=CHECKS),
     ] = None,
     margin: Annotated[
-        float, typer.Option(min=0, max=1, help="How much nDCG@10 may fall by.")
+        float,
+        typer.Option(
+            min=0,
+            max=1,
+            metavar="NUMBER",
+            help="How much nDCG@10 may fall by.",
+            rich_help_panel=CHECKS,
+        ),
     ] = 0.02,
     sample: Annotated[
-        int, typer.Option(min=1, max=10_000, help="Items that are looked at on each side.")
+        int,
+        typer.Option(
+            min=1,
+            max=10_000,
+            metavar="NUMBER",
+            help="Items that are looked at on each side.",
+            rich_help_panel=CHECKS,
+        ),
     ] = 100,
-    keep: Annotated[int, typer.Option(min=1, help="Versions that stay, the live one counted.")] = 2,
     switch: Annotated[
-        bool, typer.Option("--switch/--no-switch", help="Switch to it, or only build and verify.")
+        bool,
+        typer.Option(
+            "--switch/--no-switch",
+            help="Switch to it, or only build and verify.",
+            rich_help_panel=SWITCH,
+        ),
     ] = True,
     force: Annotated[
-        bool, typer.Option("--force", help="Switch although the verification failed.")
+        bool,
+        typer.Option(
+            "--force", help="Switch although the verification failed.", rich_help_panel=SWITCH
+        ),
     ] = False,
     fresh: Annotated[
-        bool, typer.Option("--fresh", help="Drop the unfinished version and begin another.")
+        bool,
+        typer.Option(
+            "--fresh",
+            help="Drop the unfinished version and begin another.",
+            rich_help_panel=SWITCH,
+        ),
     ] = False,
-    json: options.Json = False,
+    keep: Annotated[
+        int,
+        typer.Option(
+            min=1,
+            metavar="NUMBER",
+            help="Versions that stay, the live one counted.",
+            rich_help_panel=SWITCH,
+        ),
+    ] = 2,
+    batch_size: options.BatchSize = None,
+    workers: options.Workers = None,
+    job_dir: options.JobDir = None,
+    max_failed_share: options.MaxFailedShare = None,
 ) -> None:
     """Build a new version of a collection beside the live one, verify it, and switch to it.
 
@@ -110,14 +162,14 @@ def reindex(
     moment, the same command goes on with the same version. If the verification fails nothing is
     switched, the new version is kept, and the exit code is 1. vitrine rollback goes back.
 
+    Without a catalogue, columns and types are those of the last time, as far as nothing else is
+    said.
+
     Examples:
 
       vitrine reindex --model vit-b-32
-
-      vitrine reindex catalog.csv --model hf-hub:Marqo/marqo-fashionSigLIP
-      --queries queries.jsonl --qrels qrels.json
-
-      vitrine reindex --settings next.toml --no-switch
+      vitrine reindex --queries queries.jsonl --qrels qrels.json
+      vitrine reindex catalog.csv --settings next.toml --no-switch
     """
     if (queries is None) != (qrels is None):
         raise ConfigError("--queries and --qrels belong together.", hint="Give both, or neither.")
@@ -174,11 +226,13 @@ def run_reindex(
     with closing(open_store_of(settings, create=False)) as store:
         live = live_to_replace(store, settings.collection)
         if catalog is None:
-            catalog, chosen = _as_before(live.name, settings, chosen)
+            catalog, chosen = _as_before(live.name, store, settings, chosen)
         if "://" not in catalog:  # What is elsewhere is copied first: once, not twice.
             check_catalog(address(catalog), chosen.index.columns)
         choice = {"device": settings.device, "precision": settings.precision}
         encoders = load_encoders(settings.model or live.model.name, **choice)
+        if live.model.fingerprint == encoders[0].identity.fingerprint:
+            note(_same_model(live.name, live.model.name))
         with shown_progress() as on_progress:
             return reindex(
                 catalog,
@@ -192,16 +246,26 @@ def run_reindex(
             )
 
 
+def _same_model(live: str, model: str) -> str:
+    return (
+        f"The live version, {live}, was made with this very model ({model}): the new one embeds "
+        "everything again, and differs only where the catalogue or its columns have changed. "
+        "To bring the live one up to date, vitrine index embeds only what changed."
+    )
+
+
 def _as_before(
-    live: str, settings: Settings, chosen: "ReindexOptions"
+    live: str, store: "Store", settings: Settings, chosen: "ReindexOptions"
 ) -> "tuple[str, ReindexOptions]":
     """The catalogue that the live version was made from, and options to read it as then.
 
     What was said of columns and types now comes first. Raises CatalogError: no job knows it.
     """
+    from indexer.job import database_of
     from indexer.rollout.remembered import last_job
 
-    last = last_job(settings.jobs, settings.collection, live)
+    database = database_of(store, settings.jobs)
+    last = last_job(settings.jobs, settings.collection, live, database)
     note(f"From {last.catalog}, as {last.job.name}")
     index = chosen.index
     said = {name: value for name, value in asdict(index.columns).items() if value}

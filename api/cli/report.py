@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from api.cli import options
-from api.cli.console import note, print_json, stdout
+from api.cli.console import counted, note, print_json, stdout
 from search.config import Settings
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ def report(
     ] = None,
     category: Annotated[
         str | None,
-        typer.Option(help="Column of the category; by default article_type, kind, category, ..."),
+        typer.Option(help="Column of the category. (default: article_type, kind, category, ...)"),
     ] = None,
     json: options.Json = False,
 ) -> None:
@@ -59,7 +59,6 @@ def report(
     Examples:
 
       vitrine report --html report.html
-
       vitrine report --category article_type --json
     """
     settings = options.make_settings(db=db, collection=collection)
@@ -122,6 +121,7 @@ def write_report(path: Path, findings: Findings, pictures: "PictureReader") -> N
         "groups": groups,
         "most": MOST_LISTED,
         "neighbours": NEIGHBOURS_SHOWN,
+        "top_of": top_of,
         "pictures": thumbnails(pictures, (entry.image for entry in entries)),
     }
     write_page(path, "report.html", values)
@@ -168,10 +168,14 @@ def show(findings: Findings) -> None:
         table.add_row(column.name, f"{column.share:.1%}", distinct, values_of(column))
     stdout.print(table)
     stdout.print(
-        f"{images.read:,} pictures read, {len(images.broken):,} broken or out of reach, "
-        f"{len(images.tiny):,} tiny, {len(images.extreme):,} of extreme shape\n"
-        f"{len(found.groups):,} groups of near-duplicates with {found.superfluous:,} items too many"
+        f"{counted(images.read, 'picture')} read, {len(images.broken):,} broken or out of reach, "
+        f"{len(images.tiny):,} tiny, {len(images.extreme):,} of extreme shape"
     )
+    near = (
+        f"{counted(len(found.groups), 'group')} of near-duplicates with "
+        f"{counted(found.superfluous, 'item')} too many"
+    )
+    stdout.print(near if found.groups else "No near-duplicates")
     if findings.snapshot.category is None:
         note("No column looks like a category; name one with --category to find outliers.")
     for outlier in findings.outliers[:10]:
@@ -185,7 +189,14 @@ def values_of(column: "Column") -> str:
     """The range of a column, or its most frequent values."""
     if column.low is not None:
         return f"{column.low} to {column.high}"
-    return ", ".join(f"{value} ({count:,})" for value, count in column.top[:4])
+    return ", ".join(f"{value} ({count:,})" for value, count in top_of(column)[:4])
+
+
+def top_of(column: "Column") -> list[tuple[str, int]]:
+    """The most frequent values of a column, those of a boolean one as yes and no."""
+    words = {"True": "yes", "False": "no"}
+    is_boolean = all(value in words for value, _ in column.top)
+    return [(words[value] if is_boolean else value, count) for value, count in column.top]
 
 
 def _column_object(column: "Column") -> dict[str, object]:

@@ -6,13 +6,15 @@ from typing import Annotated
 import typer
 
 from api.cli import options
-from api.cli.console import note, print_json, stdout
+from api.cli.console import counted, note, print_json, stdout
 
 
 def rollback(
     to: Annotated[
         int | None,
-        typer.Option("--to", min=1, help="Number of the version; by default the one before."),
+        typer.Option(
+            "--to", min=1, metavar="NUMBER", help="The version to go to. (default: the one before)"
+        ),
     ] = None,
     db: options.Db = None,
     collection: options.Collection = None,
@@ -26,7 +28,6 @@ def rollback(
     Examples:
 
       vitrine rollback
-
       vitrine rollback --to 3
     """
     settings = options.make_settings(db=db, collection=collection)
@@ -48,7 +49,7 @@ def rollback(
         )
         return
     stdout.print(
-        f"{done.alias} leads to {done.now.name} now: {done.now.count:,} items, "
+        f"{done.alias} leads to {done.now.name} now: {counted(done.now.count, 'item')}, "
         f"model {done.now.model.name}.",
         soft_wrap=True,
     )

@@ -31,14 +31,13 @@ def search(
 ) -> None:
     """Search by a sentence, a picture, an item, or several of them together.
 
+    The best results come first, with their scores.
+
     Examples:
 
       vitrine search "red floral dress"
-
-      vitrine search "red dress" --filter 'price<50 in_stock=true' --html results.html
-
+      vitrine search "red dress" --filter 'price<50 in_stock=true' --html red.html
       vitrine search --image photo.jpg
-
       vitrine search "in leather" --image bag.jpg
     """
     parts: list[QueryPart] = []

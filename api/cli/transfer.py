@@ -4,8 +4,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from api.cli.console import stderr
-from api.cli.progress import lines
+from api.cli.console import counted, stderr
+from api.cli.progress import lines, said
 
 if TYPE_CHECKING:
     from indexer.exchange import Moved
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 def shown_transfer(verb: str) -> Iterator[Callable[["Moved"], None]]:
     """Show progress on stderr; `verb` says what is done with the rows: "Exported", say."""
     if not stderr.is_terminal:
-        yield lines(lambda now: f"{verb} {now.done:,} of {now.total:,} rows, {_said(now)}")
+        yield lines(lambda now: f"{verb} {now.done:,} of {counted(now.total, 'row')}, {_said(now)}")
         return
     from rich import progress
 
@@ -33,10 +33,4 @@ def shown_transfer(verb: str) -> Iterator[Callable[["Moved"], None]]:
 
 
 def _said(now: "Moved") -> str:
-    parts = [f"{now.rows_per_s:,.0f} rows/s"]
-    if now.eta_s is not None:
-        minutes, seconds = divmod(round(now.eta_s), 60)
-        parts.append(f"{minutes // 60}:{minutes % 60:02}:{seconds:02} left")
-    if now.failed:
-        parts.append(f"{now.failed:,} failed")
-    return ", ".join(parts)
+    return said(f"{now.rows_per_s:,.0f} rows/s", now.eta_s, now.failed)

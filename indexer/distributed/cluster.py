@@ -169,13 +169,12 @@ def check_machines(job: Path) -> None:
 
 
 def set_up_data() -> None:
-    """Have Ray Data spread workers over machines, say nothing, and end rather than hang."""
+    """Have Ray Data say nothing and end rather than hang."""
     ray = load_ray()
     logging.getLogger("ray.data").setLevel(logging.ERROR)
     context = ray.data.DataContext.get_current()
     context.enable_progress_bars = False
     context.print_on_execution_start = False
-    context.scheduling_strategy = "SPREAD"
     context.execution_no_progress_timeout_s = _STUCK_S
 
 

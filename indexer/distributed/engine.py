@@ -119,11 +119,11 @@ class RayEngine:
 
 @dataclass(slots=True)
 class RayRun:
-    """One run on a cluster. `devices` is how many encoders work at most."""
+    """One run on a cluster. `lanes` is how many encoders work at most."""
 
     engine: RayEngine
     work: Work
-    devices: int = 1
+    lanes: int = 1
     _hosts: dict[str, tuple[HostStats, ...]] = field(default_factory=dict)
     _unflushed: int = 0
 
@@ -151,7 +151,7 @@ class RayRun:
         set_up_data()
         check_machines(self.work.job)
         work, chosen = self.work, cluster_pools(self.engine.device)
-        self.devices = chosen.encoders
+        self.lanes = chosen.encoders
         setup = self._setup(chosen, partial(ray.get, ray.put(work.staged)))
         feed = Feed(
             lambda: read_tasks(work.rows, work.look_up, work.memory, work.tally),

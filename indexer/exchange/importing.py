@@ -12,7 +12,7 @@ import numpy as np
 
 from indexer.exchange.incoming import CURE, Exchange, Incoming
 from indexer.exchange.progress import Meter, Moved
-from indexer.job import Job
+from indexer.job import Job, database_of
 from indexer.patience import PatientStore
 from indexer.report import Failure
 from indexer.rollout import find_collection, first_version
@@ -101,7 +101,7 @@ def import_embeddings(
     if not exchange.rows:
         raise CatalogError(f"{exchange.shown} holds no rows.", hint="Export it again.")
     info = found or first_version(store, alias, exchange.model, exchange.fields)
-    job = Job(job_dir, alias, _manifest(exchange, info, alias))
+    job = Job(job_dir, alias, _manifest(exchange, info, alias, database_of(store, job_dir)))
     run = _Run(exchange, PatientStore(store, info.name), alias, job, placed, max_failed_share)
     return run.execute(on_progress)
 
@@ -320,12 +320,15 @@ def _unit(entity: Entity, norm: float) -> Entity:
     return replace(entity, embedding=unit)
 
 
-def _manifest(exchange: Exchange, info: CollectionInfo, alias: str) -> Mapping[str, object]:
+def _manifest(
+    exchange: Exchange, info: CollectionInfo, alias: str, database: str
+) -> Mapping[str, object]:
     return {
         "import": exchange.shown,
         "started": datetime.now(UTC).isoformat(timespec="seconds"),
         "alias": alias,
         "collection": info.name,
+        "database": database,
         # Not as "model": a job that names one has shards to go on from.
         "embeddings_of": asdict(exchange.model),
         "fields": {one.name: asdict(one) for one in exchange.fields},

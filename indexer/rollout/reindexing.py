@@ -7,11 +7,13 @@ from pathlib import Path
 from typing import Any
 
 from indexer.columns import find_roles
-from indexer.indexing import index_catalog
+from indexer.indexing import catalog_name, index_catalog
 from indexer.inference import infer_types
+from indexer.job import database_of, refuse_if_alive
 from indexer.options import IndexOptions
 from indexer.plan import plan_columns
 from indexer.report import IndexReport, Progress
+from indexer.rollout.switching import forget_switch, killed_switch, note_switch
 from indexer.rollout.verification import (
     Side,
     Verification,
@@ -42,8 +44,9 @@ class ReindexOptions:
     """How to build, verify and switch.
 
     `keep` versions stay after the switch, the live one counted. Without `switch` the new version
-    is only built and verified; with `force` a failed verification does not matter; with `fresh`
-    an unfinished version is dropped and not gone on with.
+    is only built and verified; with `force` a failed verification does not matter, nor that a run
+    that was killed has switched already; with `fresh` an unfinished version is dropped and not
+    gone on with.
     """
 
     index: IndexOptions = field(default_factory=IndexOptions)
@@ -82,15 +85,16 @@ def reindex(
 ) -> ReindexReport:
     """Build the next version of `alias` from a catalogue with `encoder`, verify it and switch.
 
-    The live version is searched meanwhile and does not change. Killed at any moment, the same
-    call goes on with the same unfinished version. When the verification fails nothing is switched
+    The live version is searched meanwhile and does not change. Killed at any moment, the same call
+    goes on with the same unfinished version; killed after the switch, it does the little that was
+    left and reports what was built, without checks. When the verification fails nothing is switched
     and the new version is kept. `encoder` may be several of one model, on a device each. `load`
     loads the live version's model, if that is wanted to compare with; `on_stage` is told what is
     done now, in a few words.
 
     Raises:
         CollectionNotFoundError: the alias leads nowhere: there is nothing to build beside.
-        ConflictError: the alias is a collection's own name.
+        ConflictError: the alias is a collection's own name; or another run builds a version of it.
         EvaluationError: queries or qrels cannot be read; nothing was built then.
         CatalogError, StoreUnavailableError and others: as `index_catalog`; the live version stays.
     """
@@ -99,6 +103,12 @@ def reindex(
     first = encoders[0]
     live = live_to_replace(store, alias)
     load_evaluation(options.verify, live.fields)
+    if ended := _ended_before(store, alias, live, catalog, first, options):
+        say(
+            f"{live.name} is live already: an earlier run was killed right after it had switched. "
+            "To build another version, run the same command again"
+        )
+        return ended
     name, resumed = _target(store, alias, live, catalog, first, options)
     say(f"{'Going on with' if resumed else 'Building'} {name} beside {live.name}")
     report = index_catalog(
@@ -122,9 +132,44 @@ def reindex(
         options=options.verify,
     )
     switches = options.switch and (verification.passed or options.force)
-    seconds, dropped = _switch(store, alias, before, new, options) if switches else (0.0, ())
+    seconds: float = 0.0
+    dropped: tuple[str, ...] = ()
+    if switches:
+        note_switch(report.job, before.name, new.name)
+        seconds, dropped = _switch(store, alias, before, new, options)
+        forget_switch(options.index.job_dir, new.name, database_of(store, options.index.job_dir))
     return ReindexReport(
         alias, before, new, resumed, report, verification, switches, seconds, dropped
+    )
+
+
+def _ended_before(
+    store: Store,
+    alias: str,
+    live: CollectionSpec,
+    catalog: str | Path,
+    encoder: Encoder,
+    options: ReindexOptions,
+) -> ReindexReport | None:
+    """What a run that was killed after its switch would have reported; None if none was."""
+    if options.force or options.fresh or not options.switch:
+        return None
+    job_dir = options.index.job_dir
+    database = database_of(store, job_dir)
+    switched = killed_switch(
+        job_dir, live.name, catalog_name(catalog), encoder.identity.fingerprint, database
+    )
+    if switched is None:
+        return None
+    new = store.describe(live.name)
+    try:
+        before = store.describe(switched.before)
+    except CollectionNotFoundError:
+        before = new  # Dropped since; nothing more is known of it.
+    dropped = tuple(prune(store, alias, options.keep))
+    forget_switch(job_dir, live.name, database)
+    return ReindexReport(
+        alias, before, new, True, switched.index, Verification(()), True, 0.0, dropped
     )
 
 
@@ -157,9 +202,15 @@ def _target(
 
     It is gone on with if it is the highest version above the live one and what would be made now:
     of the same model and with the same fields.
+
+    Raises:
+        ConflictError: another run is still going and builds a version.
     """
     fields = planned_fields(catalog, options.index)
     above = _above(store, alias, live)
+    job_dir = options.index.job_dir
+    for version in above:
+        refuse_if_alive(job_dir, alias, version.name, database_of(store, job_dir))
     if options.fresh:
         drop_all(store, above[-1:])
     elif above:

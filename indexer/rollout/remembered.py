@@ -1,12 +1,12 @@
 """From which catalogue a collection was last indexed, and how: its last job's folder knows."""
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
 from indexer.columns import ColumnNames
+from indexer.job import read_json, same_database
 from search.errors import CatalogError
 from search.types import FieldType
 
@@ -21,17 +21,26 @@ class Remembered:
     job: Path
 
 
-def last_job(job_dir: Path, alias: str, live: str) -> Remembered:
+def last_job(job_dir: Path, alias: str, live: str, database: str | None = None) -> Remembered:
     """The last job of an alias that came to its end; or the last one, if none did.
 
-    Those that wrote into `live`, the collection that the alias leads to, come first: another
-    version may have been made of a wrong catalogue, and never become live.
+    Only jobs that wrote into `database` count (as `indexer.job.database_of` says; None: any), and
+    those that do not say into which: two databases may share a job folder. Those that wrote into
+    `live`, the collection that the alias leads to, come first: another version may have been made
+    of a wrong catalogue, and never become live.
 
     Raises:
         CatalogError: no job folder of the alias names a catalogue.
     """
     jobs = sorted(job_dir.glob("*/manifest.json"), reverse=True)
-    found = [(path.parent, manifest) for path in jobs if (manifest := _of_alias(path, alias))]
+    read = [(path.parent, read_json(path)) for path in jobs]
+    found = [
+        one
+        for one in read
+        if one[1].get("alias") == alias
+        and one[1].get("catalog")
+        and same_database(one[1], database)
+    ]
     done = [one for one in found if _is_done(one[0])]
     into_live = [one for one in [*done, *found] if one[1].get("collection") == live]
     for folder, manifest in [*into_live, *done, *found]:
@@ -48,22 +57,8 @@ def last_job(job_dir: Path, alias: str, live: str) -> Remembered:
     )
 
 
-def _of_alias(path: Path, alias: str) -> Mapping[str, object] | None:
-    manifest = _read(path)
-    return manifest if manifest.get("alias") == alias and manifest.get("catalog") else None
-
-
 def _is_done(folder: Path) -> bool:
-    return _read(folder / "report.json").get("status") == "done"
-
-
-def _read(path: Path) -> Mapping[str, object]:
-    """The object in the file; an empty one where there is none that can be read."""
-    try:
-        read = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return {}
-    return read if isinstance(read, dict) else {}
+    return read_json(folder / "report.json").get("status") == "done"
 
 
 def _part(whole: Mapping[str, object], name: str) -> Mapping[str, object]:

@@ -119,6 +119,21 @@ def live_version(store: Store, alias: str) -> CollectionSpec:
     return found
 
 
+def check_alias(store: Store, alias: str, written: str | None) -> None:
+    """Raise ConflictError unless the alias leads to what is written (None: to nothing yet)."""
+    now = find_collection(store, alias) if written is None else _behind(store, alias)
+    name = now.name if now is not None else None
+    if name == written:
+        return
+    leads = f"was pointed to {name}" if name is not None else "was removed"
+    raise ConflictError(
+        f"The alias {alias!r} {leads} by somebody else during this run, which wrote into "
+        f"{written or 'nothing yet'}.",
+        hint="Run the same command again: it writes into what the alias leads to now.",
+        details={"alias": alias, "written": written, "live": name},
+    )
+
+
 def rollback(store: Store, alias: str, to: int | None = None) -> RolledBack:
     """Point the alias at the version before the live one, or at version `to`. Loads no model.
 
@@ -197,6 +212,13 @@ def _names_by_number(store: Store, alias: str) -> dict[int, str]:
     # By name only: one that this version cannot read has its number all the same.
     named = ((alias_and_number(name), name) for name in store.names())
     return {parts[1]: name for parts, name in named if parts and parts[0] == alias}
+
+
+def _behind(store: Store, alias: str) -> CollectionSpec | None:
+    try:
+        return store.resolve(alias)
+    except CollectionNotFoundError:
+        return None
 
 
 def _before(versions: Sequence[Version], live: CollectionSpec) -> Version | None:

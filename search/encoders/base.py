@@ -1,6 +1,7 @@
 """What vitrine asks of an encoder. Nothing here imports torch."""
 
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -54,6 +55,17 @@ class Preprocessor(Protocol):
         """As the encoder's."""
 
 
+class Lanes(Protocol):
+    """Threads that embed batches beside each other, each with its part of the cores."""
+
+    @property
+    def count(self) -> int:
+        """How many threads: 1 on a GPU."""
+
+    def enter(self) -> None:
+        """To be called by each of these threads before it embeds anything."""
+
+
 class Encoder(Protocol):
     """Images and texts into one space. Safe to call from several threads."""
 
@@ -95,3 +107,6 @@ class Encoder(Protocol):
 
     def encode_pixels(self, pixels: Pixels) -> Embeddings:
         """Embed a batch that `preprocess` made, in order."""
+
+    def lanes(self) -> AbstractContextManager[Lanes]:
+        """Lanes for many batches. Meant for programs that do nothing but embed meanwhile."""

@@ -1,13 +1,14 @@
 """The encoder over any open_clip model."""
 
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 
 import numpy as np
 import torch
 from PIL import Image
 
-from search.encoders.base import Embeddings, ModelIdentity, Pixels
-from search.encoders.devices import choose_device, choose_precision
+from search.encoders.base import Embeddings, Lanes, ModelIdentity, Pixels
+from search.encoders.devices import choose_device, choose_precision, lanes_on
 from search.encoders.identity import fingerprint
 from search.encoders.loading import LoadedModel, load_model
 from search.encoders.pixels import PixelTransform
@@ -151,6 +152,10 @@ class OpenClipEncoder:
                 batch = self._transform.normalised(some, self._device).to(self._dtype)
                 rows.append(self._finish(self._model.encode_image(batch)))
         return self._joined(rows)
+
+    def lanes(self) -> AbstractContextManager[Lanes]:
+        """Threads for many batches, to be the only ones that embed for as long as they last."""
+        return lanes_on(self._device)
 
     def _finish(self, features: torch.Tensor) -> Embeddings:
         """Normalise in fp32, whatever the model computed in."""

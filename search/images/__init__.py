@@ -14,6 +14,7 @@ from search.images.decoding import (
     extent_of,
     load_image,
     read_image_bytes,
+    read_image_file,
 )
 
 __all__ = [
@@ -25,4 +26,5 @@ __all__ = [
     "extent_of",
     "load_image",
     "read_image_bytes",
+    "read_image_file",
 ]

@@ -1,6 +1,7 @@
 """Reading and decoding, within limits."""
 
 import io
+import os
 import stat
 import threading
 from dataclasses import dataclass
@@ -36,31 +37,41 @@ class ImageLimits:
 
 
 def read_image_bytes(path: Path, limits: ImageLimits) -> bytes:
-    """Read an image file whole, after its size was checked.
+    """Read an image file whole, after its size was checked. Raises what `read_image_file` does."""
+    return read_image_file(path, limits)[0]
+
+
+def read_image_file(path: Path, limits: ImageLimits) -> tuple[bytes, os.stat_result]:
+    """Read an image file whole, after its size was checked, with its status before it was read.
 
     Raises:
         ImageUnreadableError: missing, not a regular file, or not allowed to be read.
         ImageTooLargeError: more than `limits.max_bytes`.
     """
     try:
-        status = path.stat()
-        if not stat.S_ISREG(status.st_mode):
-            kind = "a folder" if stat.S_ISDIR(status.st_mode) else "not a regular file"
-            raise ImageUnreadableError(f"{path} is {kind}.", details={"image": str(path)})
-        _check_bytes(status.st_size, limits, str(path))
-        with path.open("rb") as file:
-            data = file.read(limits.max_bytes + 1)
+        # A pipe that nobody writes to is opened at once, and then refused.
+        with open(path, "rb", buffering=0, opener=_open_at_once) as file:
+            status = os.fstat(file.fileno())
+            if not stat.S_ISREG(status.st_mode):
+                raise ImageUnreadableError(f"{path} is not a regular file.", details=_named(path))
+            _check_bytes(status.st_size, limits, str(path))
+            data = file.read(status.st_size + 1)
+            # It grows or shrinks, or came in parts.
+            while len(data) != status.st_size and len(data) <= limits.max_bytes:
+                if not (more := file.read(limits.max_bytes + 1 - len(data))):
+                    break
+                data += more
+    except IsADirectoryError as error:
+        raise ImageUnreadableError(f"{path} is a folder.", details=_named(path)) from error
     except FileNotFoundError as error:
-        raise ImageUnreadableError(
-            f"{path} does not exist.", details={"image": str(path)}
-        ) from error
+        raise ImageUnreadableError(f"{path} does not exist.", details=_named(path)) from error
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or str(error)
         raise ImageUnreadableError(
-            f"{path} cannot be read: {reason}.", details={"image": str(path)}
+            f"{path} cannot be read: {reason}.", details=_named(path)
         ) from error
     _check_bytes(len(data), limits, str(path))
-    return data
+    return data, status
 
 
 def decode_image(
@@ -136,6 +147,14 @@ def load_image(
         return decode_image(source, limits, name=name or "image", at_least=at_least)
     data = read_image_bytes(source, limits)
     return decode_image(data, limits, name=name or str(source), at_least=at_least)
+
+
+def _open_at_once(path: str, flags: int) -> int:
+    return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
+
+
+def _named(path: Path) -> dict[str, str]:
+    return {"image": str(path)}
 
 
 def _check_bytes(size: int, limits: ImageLimits, name: str) -> None:

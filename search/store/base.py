@@ -113,6 +113,10 @@ class Store(Protocol):
     """
 
     @property
+    def address(self) -> str:
+        """Where the database is: a server's URL without user and password, or a file's path."""
+
+    @property
     def capabilities(self) -> Capabilities:
         """What this database can do."""
 

@@ -46,6 +46,11 @@ class MilvusStore:
         self._capabilities = capabilities_of(version)
 
     @property
+    def address(self) -> str:
+        """Where the database is: a server's URL without user and password, or a file's path."""
+        return self._db.address
+
+    @property
     def capabilities(self) -> Capabilities:
         """What this database can do."""
         return self._capabilities

@@ -220,7 +220,7 @@ def test_the_summary_for_people_counts_and_names_the_bad_rows(
     result = vitrine_index(write_csv(tmp_path / "catalog.csv", rows))
     assert result.exit_code == 3
     words = result.stdout.split()
-    assert words[words.index("indexed") + 2] == str(GOOD)
+    assert words[words.index("new") + 2] == str(GOOD)
     assert words[words.index("failed") + 2] == "1"
     assert "outside the model" in result.stdout
     said = " ".join(result.stderr.split())

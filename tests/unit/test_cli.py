@@ -1,6 +1,7 @@
 """The command line on a real collection: what it prints where, and how it leaves."""
 
 import json
+import re
 import struct
 import subprocess
 import sys
@@ -11,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from api.cli import console
 from api.cli.main import app, main
 from search.config import Settings
 from tests.sample_collection import SAMPLE, build, chosen_rows, is_red_floral_dress
@@ -230,6 +232,21 @@ def test_index_leaves_with_3_when_rows_were_left_out(vitrine: Vitrine, tmp_path:
     assert Path(report["errors_file"]).is_file()
 
 
+def test_what_is_not_there_leaves_with_1(vitrine: Vitrine, collection: Settings) -> None:
+    for command in (["similar", "nobody"], ["rollback", "--to", "9"]):
+        said = vitrine(*command, "--db", collection.db)
+        assert (said.code, said.out) == (1, ""), command
+
+
+def test_exit_codes_are_documented(vitrine: Vitrine) -> None:
+    page = (SAMPLE.parent / "docs" / "configuration.md").read_text(encoding="utf-8")
+    overview = " ".join(vitrine("--help").out.split())
+    names = ("DONE", "FAILED", "USAGE", "DONE_WITH_QUARANTINED", "INTERRUPTED")
+    for code in (getattr(console, name) for name in names):
+        assert f"\n| {code} | " in page
+        assert f" {code} " in overview[overview.index("Exit codes") :]
+
+
 def test_titles_are_printed_as_they_are(vitrine: Vitrine, tmp_path: Path) -> None:
     picture = chosen_rows(40)[0]["image"]
     title = "Shirt [red] [/sale] :smile: size [cm]"
@@ -257,9 +274,9 @@ def test_a_setting_out_of_range_names_its_variable(vitrine: Vitrine) -> None:
 def test_the_demo_answers_and_indexes_once(vitrine: Vitrine) -> None:
     first = vitrine("demo")
     assert first.code == 0
-    assert "indexed      │ 400" in first.out
+    assert re.search(r"new +│ 400 │", first.out)
     again = vitrine("demo")
-    assert "unchanged    │ 400" in again.out
+    assert re.search(r"unchanged +│ 400 │", again.out)
     told = json.loads(vitrine("demo", "--json").out)
     assert told["index"]["unchanged"] == 400
     answers = told["answers"]

@@ -106,7 +106,7 @@ def test_a_new_version_from_the_catalogue_that_the_last_job_knows_and_back(
 
     text = " ".join(run("collections").output.split())
     assert "│ products__v1 │ │ 27 │" in text and "│ products__v2 │ products │ 27 │" in text
-    assert "vectors" in text and "kB" in text and "products__v1: brand (string), kind" in text
+    assert "vectors" in text and "kB" in text and "products__v2: brand (string), kind" in text
 
 
 def test_a_worse_model_is_not_switched_to_unless_it_must(
@@ -173,6 +173,26 @@ def test_rows_that_failed_are_allowed_for_and_the_exit_code_says_so(
     result = run("reindex", str(write_catalog(rows, tmp_path / "holed.csv")), "--json")
     assert result.exit_code == 3, result.output
     assert json.loads(result.stdout)["switched"] and listed(run) == {1: False, 2: True}
+
+
+def test_a_rebuild_with_the_very_model_of_the_live_version_says_so_first(
+    run: Run, model: str
+) -> None:
+    same = " ".join(run("reindex", "--no-switch").output.split())
+    assert same.index("products__v1, was made with this very model (mini)") < same.index("Building")
+    assert "very model" not in run("reindex", "--model", model, "--no-switch", "--fresh").output
+
+
+def test_fields_are_listed_once_unless_they_differ(run: Run, tmp_path: Path) -> None:
+    assert run("reindex", "--no-switch").exit_code == 0
+    listing = run("collections").output
+    assert "products__v1: brand (string), " in listing and "products__v2: " not in listing
+    rows = [{name: row[name] for name in ("id", "image", "price")} for row in chosen_rows(20)]
+    other = str(write_catalog(rows, tmp_path / "other.csv"))
+    assert run("reindex", other, "--fresh", "--no-switch").exit_code == 0
+    listing = run("collections").output
+    assert "products__v1: brand (string), " in listing and "products__v2: price (float)" in listing
+    assert "products__v2: price (float)" in run("collections", "-c", "products__v2").output
 
 
 def test_old_versions_are_dropped_only_when_somebody_said_so(run: Run) -> None:

@@ -340,7 +340,7 @@ def test_several_encoders_share_the_work_and_give_the_same(
         catalog, store=store, encoder=pair, alias="products",  # type: ignore[arg-type]
         options=options(catalog),
     )  # fmt: skip
-    assert report.indexed == 40 and report.devices == 2
+    assert report.indexed == 40 and report.lanes >= 2
     assert pair[0].images + pair[1].images == 40 and min(one.images for one in pair) > 0
     single = StoppingEncoder(mini)
     again = index_catalog(
@@ -361,7 +361,7 @@ def test_the_report_for_people_names_counts_stages_failures_and_columns(
     rows[4]["image"] = "images/[none](x).png"
     report = run(write(catalog, rows), store, mini)
     text = (report.job / "report.md").read_text()
-    assert "| new | 9 |" in text and "| left out | 1 |" in text and "| encode | 9 |" in text
+    assert "| new | 9 |" in text and "| failed | 1 |" in text and "| encode | 9 |" in text
     assert "| price | field `price`, float |" in text
     assert "row 5 (i004)" in text and "\\[none\\](x).png" in text
 
