@@ -31,6 +31,13 @@ def main(
         typer.Option(help="Measure with random weights of this open_clip model, such as ViT-B-32."),
     ] = None,
     queries: Annotated[int, typer.Option(min=10, help="How many text queries.")] = 200,
+    clip_retrieval: Annotated[
+        str | None,
+        typer.Option(
+            metavar="PYTHON",
+            help="Python of an environment that has clip-retrieval; adds it as a peer.",
+        ),
+    ] = None,
     memory: Annotated[
         bool, typer.Option("--memory", help="Peak memory of 10,000 to 1,000,000 rows instead.")
     ] = False,
@@ -49,7 +56,7 @@ def main(
         if random is not None:
             model = random_model(random, Path(folder) / "model")
         progress.print(f"indexing {catalog} with {model} ...")
-        measures = indexing.run(catalog, model, Path(folder))
+        measures = indexing.run(catalog, model, Path(folder), clip_retrieval)
         progress.print(f"{queries} text queries ...")
         measures += querying.run(catalog, model, Path(folder), queries)
     _show(measures, as_json=as_json)

@@ -6,7 +6,7 @@ import time
 from dataclasses import asdict
 from pathlib import Path
 
-from benchmarks import plain_script
+from benchmarks import clip_retrieval, plain_script
 from benchmarks.measure import Measure
 from indexer import IndexOptions, IndexReport, index_catalog
 from search.encoders import load_encoder
@@ -21,12 +21,17 @@ READY_IMAGES = 256
 MEASURED_S = 10.0
 
 
-def run(catalog: Path, model: str, folder: Path) -> list[Measure]:
+def run(catalog: Path, model: str, folder: Path, peer: str | None = None) -> list[Measure]:
     """Index the catalogue into `folder`, beside the encoder alone and beside a plain script.
 
     The encoder alone gets tensors of the same images, before and after: the mean counts, since a
-    machine's speed drifts.
+    machine's speed drifts. `peer` is the Python of an environment with clip-retrieval, which then
+    embeds the same images.
+
+    Raises:
+        ConfigError: `peer` has no clip-retrieval; raised before anything is measured.
     """
+    peer_is = f"clip-retrieval {clip_retrieval.version(peer, model)}" if peer else ""
     encoder = load_encoder(model)
     options = IndexOptions(job_dir=folder / "jobs")
     images = _first_images(catalog)
@@ -40,6 +45,10 @@ def run(catalog: Path, model: str, folder: Path) -> list[Measure]:
         store.close()
     plain = plain_script.images_per_s(catalog, model, folder / "plain.db")
     speed, name = report.images_per_s, f"index {report.embedded:,} images"
+    more = []
+    if peer:
+        theirs = clip_retrieval.images_per_s(catalog, model, folder / "clip-retrieval", peer)
+        more = [Measure(name, speed, "images/s", theirs, peer_is)]
     busy = [
         Measure(f"busy in {stage}, share of the run", 100 * seconds / report.seconds, "%")
         for stage, seconds in asdict(report.stages).items()
@@ -47,6 +56,7 @@ def run(catalog: Path, model: str, folder: Path) -> list[Measure]:
     return [
         Measure(name, speed, "images/s", (before + after) / 2, "the encoder on ready tensors"),
         Measure(name, speed, "images/s", plain, "DataLoader, batch 64, insert, by hand"),
+        *more,
         Measure("share of the time outside the model", 100 * report.outside_model_share, "%"),
         *busy,
         Measure("the same again, unchanged", again.seconds, "s", report.seconds, "the first run"),

@@ -246,7 +246,7 @@ class _Run:
         on_progress: Callable[[Progress], None] | None,
     ) -> Pipeline:
         options, tally = self.options, self.tally
-        comparer = Comparer(fetcher, self.staged, tally)
+        comparer = Comparer(fetcher, self.staged, tally, options.images)
         preparer = Preparer(comparer, self.encoders[0], options.limits)
         show = self._shower(on_progress)
         return Pipeline(

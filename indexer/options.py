@@ -7,6 +7,7 @@ from pathlib import Path
 
 from indexer.columns import ColumnNames
 from indexer.fetching import FetchOptions
+from indexer.staged_images import StagedImages
 from search.config import Settings
 from search.images import ImageLimits
 from search.types import FieldType
@@ -23,6 +24,10 @@ class IndexOptions:
     every `shard_s` seconds: that much work is lost when a run is killed. Those in the job folders
     `reuse` are taken instead of embedding the same image again with the same model.
 
+    `staged_images` is a folder that keeps a copy of every image that is fetched from elsewhere. A
+    copy spares downloading it for another model; with `trust_staged_images` its host is not even
+    asked whether it changed.
+
     `delete_missing` removes items that the catalogue does not have any more; above
     `max_deleted_share` (0..1) of the collection only when `confirmed`.
     """
@@ -38,6 +43,8 @@ class IndexOptions:
     shard_rows: int = 1_000
     shard_s: float = 60.0
     reuse: tuple[Path, ...] = ()
+    staged_images: Path | None = None
+    trust_staged_images: bool = False
     delete_missing: bool = False
     max_deleted_share: float = 0.2
     confirmed: bool = False
@@ -58,7 +65,15 @@ class IndexOptions:
             ),
             job_dir=settings.jobs,
             max_failed_share=settings.max_failed_share,
+            staged_images=settings.staged_images,
         )
+
+    @property
+    def images(self) -> StagedImages | None:
+        """The copies of images, if there is to be a folder of them."""
+        if self.staged_images is None:
+            return None
+        return StagedImages(self.staged_images.absolute(), self.trust_staged_images)
 
     @property
     def workers(self) -> int:

@@ -1,6 +1,5 @@
 """What a worker does for one row: read its image, see what changed, make it ready for the model."""
 
-import hashlib
 from concurrent.futures import Future
 from dataclasses import dataclass, replace
 
@@ -11,6 +10,7 @@ from indexer.fetching import Fetched, Fetcher
 from indexer.memory import Known
 from indexer.report import Failure
 from indexer.rows import Row
+from indexer.staged_images import StagedImages, hash_of
 from indexer.staging import StagedEmbeddings
 from indexer.tally import Stage, Tally
 from search.encoders.base import Pixels, Preprocessor
@@ -32,14 +32,17 @@ class Task:
         """Whether the image has to be fetched from elsewhere."""
         return self.row.data is None and "://" in self.row.item.image
 
-    def validator(self, staged: StagedEmbeddings) -> str | None:
+    def validator(self, staged: StagedEmbeddings, images: StagedImages | None = None) -> str | None:
         """By which to ask whether the image changed; None when its bytes are wanted anyway."""
-        if self.known is None:
+        if self.known is None or not self.known.validator:
             return None
         image_hash = self.known.image_hash
-        if self.stored is not None and self.stored.image_hash == image_hash:
-            return self.known.validator
-        return self.known.validator if staged.get(image_hash) is not None else None
+        here = (
+            (self.stored is not None and self.stored.image_hash == image_hash)
+            or staged.get(image_hash) is not None
+            or (images is not None and image_hash in images)
+        )
+        return self.known.validator if here else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,10 +107,16 @@ class Comparer:
     fetcher: Fetcher
     staged: StagedEmbeddings
     tally: Tally
+    images: StagedImages | None = None
 
     def fetch(self, task: Task) -> Future[Fetched]:
-        """Begin to fetch an image that is elsewhere."""
-        return self.fetcher.submit(task.row.item.image, task.validator(self.staged))
+        """Begin to fetch an image that is elsewhere, unless there is a copy that is trusted."""
+        images, known = self.images, task.known
+        if images is not None and images.trusted and known and known.image_hash in images:
+            here: Future[Fetched] = Future()
+            here.set_result(Fetched(None, known.validator))
+            return here
+        return self.fetcher.submit(task.row.item.image, task.validator(self.staged, images))
 
     def compare(self, task: Task, fetching: Future[Fetched] | None = None) -> Comparison:
         """Compare a row with what is stored of its id.
@@ -118,13 +127,14 @@ class Comparer:
         try:
             with self.tally.timed(Stage.FETCH):
                 image = self._fetched(task, fetching)
-                image_hash, known = _hashed(image, task.known)
+                image_hash, known = self._hashed(task, image)
                 embedding = self.staged.get(image_hash)
                 same = stored is not None and stored.image_hash == image_hash
                 if image.data is None and embedding is None and not same:
-                    # Forgotten while the question was on its way: its bytes are wanted after all.
-                    image = self.fetcher.submit(row.item.image, None).result()
-                    image_hash, known = _hashed(image, None)
+                    image = self._bytes_of(task, image_hash)
+                    image_hash, known = self._hashed(task, image)
+                if image.data is not None and task.remote and self.images is not None:
+                    self.images.put(image_hash, image.data)
         except (ImageError, ImageUnavailableError) as error:
             return row.failure(error)
         self.tally.passed(Stage.FETCH)
@@ -142,6 +152,24 @@ class Comparer:
         if fetching is not None:
             return fetching.result()
         return self.fetcher.read(task.row.item.image, task.validator(self.staged))
+
+    def _bytes_of(self, task: Task, image_hash: str) -> Fetched:
+        """An image that has not changed, and that is wanted all the same: for another model, or
+        because its embedding was forgotten while the question was on its way."""
+        kept = self.images.get(image_hash) if self.images is not None else None
+        if kept is not None and task.known is not None:
+            return Fetched(kept, task.known.validator)
+        return self.fetcher.submit(task.row.item.image, None).result()
+
+    def _hashed(self, task: Task, image: Fetched) -> tuple[str, Known | None]:
+        """The image's hash, and what to remember of its address (None: nothing new)."""
+        if image.data is None:
+            assert task.known is not None, "only who knows a validator can be told: not modified"
+            return task.known.image_hash, None
+        image_hash = hash_of(image.data)
+        # Without a validator nobody can be asked, but a copy can be found again.
+        worth_it = image.validator or (self.images is not None and task.remote)
+        return image_hash, Known(image.validator or "", image_hash) if worth_it else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,12 +204,3 @@ class Preparer:
                 return row.failure(error)
         tally.passed(Stage.DECODE)
         return Ready(row, changed.image_hash, changed.known, pixels, changed.stored)
-
-
-def _hashed(image: Fetched, known: Known | None) -> tuple[str, Known | None]:
-    """The image's hash, and what to remember of its address (None: nothing new)."""
-    if image.data is None:
-        assert known is not None, "only who knows a validator can be told: not modified"
-        return known.image_hash, None
-    image_hash = hashlib.blake2b(image.data, digest_size=16).hexdigest()
-    return image_hash, Known(image.validator, image_hash) if image.validator else None

@@ -45,6 +45,9 @@ class Settings(BaseSettings):
     fetch_timeout_s: float = Field(
         20.0, gt=0, description="Longest wait for an answer of an image's host."
     )
+    staged_images: Path | None = Field(
+        None, description="Folder of copies of the images that are fetched from elsewhere."
+    )
     max_failed_share: float = Field(
         0.5, ge=0, le=1, description="Share of failed rows above which a job stops."
     )

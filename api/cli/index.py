@@ -114,6 +114,7 @@ def index(
     workers: options.Workers = None,
     job_dir: options.JobDir = None,
     max_failed_share: options.MaxFailedShare = None,
+    staged_images: options.StagedImages = None,
     reuse: Annotated[
         list[Path] | None,
         typer.Option(
@@ -170,6 +171,7 @@ def index(
         decode_workers=workers,
         job_dir=job_dir,
         max_failed_share=max_failed_share,
+        staged_images=staged_images,
     )
     from indexer import ColumnNames, IndexOptions
 

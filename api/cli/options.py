@@ -87,6 +87,16 @@ JobDir = Annotated[
         rich_help_panel=RUN,
     ),
 ]
+StagedImages = Annotated[
+    Path | None,
+    typer.Option(
+        "--staged-images",
+        metavar="FOLDER",
+        help="Keep a copy of every image that is fetched from elsewhere. Reindexing with another "
+        "model takes them from there, without asking their hosts.",
+        rich_help_panel=RUN,
+    ),
+]
 MaxFailedShare = Annotated[
     float | None,
     typer.Option(

@@ -155,6 +155,7 @@ def reindex(
     workers: options.Workers = None,
     job_dir: options.JobDir = None,
     max_failed_share: options.MaxFailedShare = None,
+    staged_images: options.StagedImages = None,
 ) -> None:
     """Build a new version of a collection beside the live one, verify it, and switch to it.
 
@@ -183,6 +184,7 @@ def reindex(
         decode_workers=workers,
         job_dir=job_dir,
         max_failed_share=max_failed_share,
+        staged_images=staged_images,
     )
     from indexer import ColumnNames, IndexOptions
     from indexer.rollout.reindexing import ReindexOptions
@@ -190,7 +192,7 @@ def reindex(
     given = ColumnNames(id_column, tuple(image_column or ()), title_column, product_id_column)
     columns, types = columns_and_types(columns_file, given, parse_types(type or ()))
     chosen = ReindexOptions(
-        index=IndexOptions.of(settings, columns, types),
+        index=replace(IndexOptions.of(settings, columns, types), trust_staged_images=True),
         verify=_verify_options(settings, sample, margin, queries, qrels),
         keep=keep,
         switch=switch,

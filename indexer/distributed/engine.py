@@ -181,6 +181,7 @@ class RayRun:
             limits=options.limits,
             fetch=replace(options.fetch, per_host=per_host),
             staged=staged,
+            images=options.images,
             job=work.job,
             collection=work.store.collection,
             store=StoreAddress(

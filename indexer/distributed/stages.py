@@ -34,6 +34,7 @@ from indexer.fetching import Fetcher, FetchOptions
 from indexer.patience import PatientStore
 from indexer.preparing import ColumnsChanged, Comparer, Preparer, Ready, Reused, Unchanged
 from indexer.report import Failure
+from indexer.staged_images import StagedImages
 from indexer.staging import SHARDS, StagedEmbeddings, stage_entities
 from indexer.tally import Count, Stage, Tally
 from indexer.writing import Write, column_writes, upsert_writes
@@ -73,6 +74,7 @@ class Setup:
     limits: ImageLimits
     fetch: FetchOptions
     staged: Callable[[], StagedEmbeddings]
+    images: StagedImages | None
     job: Path
     collection: str
     store: StoreAddress
@@ -124,7 +126,7 @@ class Prepare(_Worker):
 
     def _prepared(self, parcel: Tasks) -> Prepared:
         tally = Tally()
-        comparer = Comparer(self._fetcher, self._staged, tally)
+        comparer = Comparer(self._fetcher, self._staged, tally, self.setup.images)
         preparer = Preparer(comparer, self._preprocessor, self.setup.limits)
         # All images that are elsewhere are on their way before the first is waited for.
         begun = [

@@ -143,6 +143,7 @@ def setup(encoder: Encoder, tmp_path: Path) -> Setup:
         limits=ImageLimits(),
         fetch=FetchOptions(),
         staged=StagedEmbeddings,
+        images=None,
         job=tmp_path,
         collection="products__v1",
         store=StoreAddress(str(tmp_path / "v.db"), None, 30.0, shared=False),

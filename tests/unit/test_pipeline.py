@@ -119,7 +119,7 @@ def test_a_catalogue_is_in_the_collection_with_everything_its_rows_say(
     report = run(write(catalog, rows), store, encoder)
 
     assert counts(report) == (10, 0, 0, 0, 0) and report.rows == 10
-    assert encoder.batches == [4, 4, 2]
+    assert sorted(encoder.batches) == [2, 4, 4]
     info = store.describe("products")
     assert (info.name, info.count, info.aliases) == ("products__v1", 10, ("products",))
     assert info.model == encoder.identity
