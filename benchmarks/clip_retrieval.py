@@ -30,7 +30,7 @@ def version(python: str, model: str) -> str:
         return _run([python, "-I", "-c", _VERSION]).strip()
     except (OSError, RuntimeError) as error:
         raise ConfigError(
-            f"'{python}' is not the Python of an environment with clip-retrieval: {error}",
+            f"'{python}' is not the Python of an environment with clip-retrieval.",
             hint="docs/benchmarks.md says how to make one.",
         ) from error
 

@@ -14,6 +14,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import islice
 from queue import Empty, SimpleQueue
+from threading import Lock
 from typing import Generic, TypeVar
 
 from indexer.fetching import Fetched
@@ -43,7 +44,8 @@ class Intake(Generic[T]):
     """Sends rows through `work` on several threads.
 
     `look_up` says what the store has of ids; `memory` what was seen at the images' addresses;
-    `fetch` begins to fetch an image that is elsewhere. `window`: most rows on their way.
+    `fetch` begins to fetch an image that is elsewhere. `window`: most rows on their way; no more
+    images are asked for while `most_bytes` of them have come and wait for a worker.
     """
 
     look_up: Callable[[Sequence[str]], Mapping[str, Hashes]]
@@ -53,6 +55,7 @@ class Intake(Generic[T]):
     tally: Tally
     workers: int
     window: int
+    most_bytes: int = 256 * 1024 * 1024
 
     def run(self, rows: Iterator[Row | Failure]) -> Iterator[T | Failure | None]:
         """What `work` makes of each row, as it gets ready; None: nothing is ready for now.
@@ -62,20 +65,24 @@ class Intake(Generic[T]):
         reader = ThreadPoolExecutor(1, "vitrine-read")
         workers = ThreadPoolExecutor(self.workers, "vitrine-decode")
         ready: SimpleQueue[Future[list[T]]] = SimpleQueue()
-        waiting = 0
+        waiting, held = 0, _Held()
         try:
             for group in self._groups(rows, reader):
                 if isinstance(group, Failure):
                     yield group
                     continue
                 bound = self.window + (_REMOTE_AHEAD if group[0].remote else 0)
-                while waiting + len(group) > bound or not ready.empty():
+                while (
+                    waiting + len(group) > bound
+                    or (waiting and held.bytes > self.most_bytes)
+                    or not ready.empty()
+                ):
                     for one in (arrived := _next(ready)):
                         yield one
                     waiting -= len(arrived)
                     if not arrived:
                         yield None
-                self._begin(group, workers, ready)
+                self._begin(group, workers, ready, held)
                 waiting += len(group)
             while waiting:
                 for one in (arrived := _next(ready)):
@@ -88,13 +95,20 @@ class Intake(Generic[T]):
             reader.shutdown(cancel_futures=True)
 
     def _begin(
-        self, group: list[Task], workers: ThreadPoolExecutor, ready: "SimpleQueue[Future[list[T]]]"
+        self,
+        group: list[Task],
+        workers: ThreadPoolExecutor,
+        ready: "SimpleQueue[Future[list[T]]]",
+        held: "_Held",
     ) -> None:
         def decode(fetching: Future[Fetched] | None = None) -> None:
+            size = _size_of(fetching)
+            held.add(size)
             try:
                 working = workers.submit(self._work_on, group, fetching)
             except RuntimeError:  # The run was stopped while the image was on its way.
                 return
+            working.add_done_callback(lambda done: held.add(-size))
             working.add_done_callback(ready.put)
 
         if group[0].remote:
@@ -132,6 +146,25 @@ class Intake(Generic[T]):
 
     def _read_chunk(self, rows: Iterator[Row | Failure]) -> list[Task | Failure]:
         return read_tasks(rows, self.look_up, self.memory, self.tally)
+
+
+class _Held:
+    """Bytes of images that have come and wait for a worker."""
+
+    def __init__(self) -> None:
+        self._lock = Lock()
+        self.bytes = 0
+
+    def add(self, size: int) -> None:
+        """Count `size` bytes more; fewer if it is negative."""
+        with self._lock:
+            self.bytes += size
+
+
+def _size_of(fetching: "Future[Fetched] | None") -> int:
+    if fetching is None or fetching.cancelled() or fetching.exception() is not None:
+        return 0
+    return len(fetching.result().data or b"")
 
 
 def read_tasks(
