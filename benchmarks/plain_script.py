@@ -18,6 +18,7 @@ def images_per_s(catalog: Path, model: str, database: Path) -> float:
 
     import open_clip
     import torch
+    from milvus_lite.server_manager import server_manager_instance
     from pymilvus import MilvusClient
 
     from search.encoders import resolve_model
@@ -54,7 +55,10 @@ def images_per_s(catalog: Path, model: str, database: Path) -> float:
                 max_length=512,
             )
         client.insert("plain", found)
-    return len(rows) / (time.perf_counter() - started)
+    speed = len(rows) / (time.perf_counter() - started)
+    # Else the embedded server writes once more when Python ends, into a folder that is gone then.
+    server_manager_instance.release_server(str(database))
+    return speed
 
 
 class _Images:

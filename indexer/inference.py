@@ -1,5 +1,6 @@
 """Which type each column has, from what stands in its first rows."""
 
+import functools
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -7,6 +8,7 @@ from itertools import islice
 
 from indexer.sources import Source, UnreadableRow
 from indexer.values import (
+    TypeSet,
     fits_json,
     fits_text,
     is_code,
@@ -23,6 +25,7 @@ SAMPLE_ROWS = 10_000
 LONG_TEXT = 512
 """Characters: a column whose texts are mostly longer is kept, but is no field to filter by."""
 
+_WORD = 40
 _FITTING = 0.98
 """Share of a column's values that decides its type; the few that do not fit make bad rows."""
 
@@ -30,6 +33,15 @@ _LISTS = 0.5
 """Share of a text column's values that hold a `|` from which on it is a column of lists."""
 
 _ORDER = (FieldType.BOOLEAN, FieldType.INTEGER, FieldType.FLOAT, FieldType.DATE, FieldType.STRINGS)
+
+
+def _looks(text: str) -> tuple[bool, TypeSet, bool, bool]:
+    """Whether a text says nothing, the types it fits, whether it is a list, whether a code."""
+    return says_nothing(text), fits_text(text), is_list_text(text), is_code(text)
+
+
+_looks_of_word = functools.lru_cache(maxsize=4096)(_looks)
+"""For short texts: most columns repeat few of them."""
 
 
 @dataclass(slots=True)
@@ -52,12 +64,14 @@ class _Column:
             self.long_texts += 1
         if not (textual and isinstance(value, str)):
             self.fitting.update(fits_json(value))
-        elif says_nothing(value):
+            return
+        nothing, fitting, is_list, code = (_looks_of_word if len(value) <= _WORD else _looks)(value)
+        if nothing:
             self.nothings += 1
-        else:
-            self.fitting.update(fits_text(value))
-            self.lists += is_list_text(value)
-            self.codes = self.codes or is_code(value)
+            return
+        self.fitting.update(fitting)
+        self.lists += is_list
+        self.codes = self.codes or code
 
     def type(self, *, textual: bool) -> FieldType | None:
         """The column's type; None when no field can hold it."""

@@ -69,9 +69,9 @@ def join(base: str, value: str) -> str:
             raise ValueError("a remote catalogue cannot name files of this machine")
         return value
     if not is_remote(base):
-        path = local_path(value)
+        path = local_path(value) if scheme else value
         assert path is not None
-        return os.path.abspath(Path(base) / path)  # noqa: PTH100
+        return os.path.abspath(os.path.join(base, path))  # noqa: PTH100, PTH118
     if scheme:
         raise ValueError("a remote catalogue cannot name files of this machine")
     if scheme_of(base) in WEB_SCHEMES:

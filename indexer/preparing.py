@@ -1,7 +1,7 @@
 """What a worker does for one row: read its image, see what changed, make it ready for the model."""
 
 from concurrent.futures import Future
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -138,7 +138,7 @@ class Comparer:
         except (ImageError, ImageUnavailableError) as error:
             return row.failure(error)
         self.tally.passed(Stage.FETCH)
-        row = replace(row, data=None)  # From here on the bytes are with those who decode them.
+        row = row.without_image()  # From here on the bytes are with those who decode them.
         if stored is None or stored.image_hash != image_hash:
             there = stored is not None
             return ImageChanged(row, image_hash, known, image.data, there, embedding)

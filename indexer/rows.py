@@ -45,6 +45,10 @@ class Row:
     row_hash: str
     data: bytes | None = None
 
+    def without_image(self) -> "Row":
+        """The row without the bytes that it may have come with."""
+        return self if self.data is None else replace(self, data=None)
+
     @property
     def image_path(self) -> Path:
         """The image's file, absolute."""
@@ -188,8 +192,9 @@ def _read_parts(raw: RawRow, id: str, plan: Plan) -> _Parts:
     roles = plan.roles
     fields: dict[str, FieldValue] = {}
     extra: dict[str, object] = {}
+    with_role = roles.columns
     for column, value in raw.values.items():
-        if column in roles.columns or is_missing(value):
+        if column in with_role or is_missing(value):
             continue
         if column in plan.fields:
             field = plan.fields[column]
