@@ -76,7 +76,7 @@ def evaluate_catalog(
     """Figures on one split of the catalogue.
 
     `others` are photos that were not trained on either: with them as further candidates, recall
-    is measured once more (`wide_title_recall@k`).
+    and precision are measured once more (`wide_title_recall@k`, `wide_pair_precision@k`).
     """
     rows = catalog_rows(folder, split)
     images = model.images([row.image for row in rows])
@@ -86,6 +86,8 @@ def evaluate_catalog(
     if others:
         wide = np.concatenate([images, model.images([row.image for row in others])])
         found |= {f"wide_title_{k}": v for k, v in metrics.recall(titles, wide).items()}
+        everything = [*products, *(row.product for row in others)]
+        found |= {f"wide_{k}": v for k, v in _pair_figures(model, everything, wide).items()}
         found["wide_items"] = len(wide)
     found |= _pair_figures(model, products, images)
     for name in ("article_type", "colour"):

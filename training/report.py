@@ -8,6 +8,8 @@ from rich.table import Table
 
 Figures = dict[str, dict[str, float]]
 
+_PAIR = '"{colour} {article type}"'
+
 # (part, figure) -> what it is, and what the first recipe reached where it was measured.
 FIGURES: dict[tuple[str, str], tuple[str, float | None]] = {
     ("test", "title_recall@1"): ("title to image, recall@1, 1,415 candidates", None),
@@ -16,8 +18,10 @@ FIGURES: dict[tuple[str, str], tuple[str, float | None]] = {
     ("test", "wide_title_recall@1"): ("title to image, recall@1, 1,886 candidates", 0.21),
     ("test", "wide_title_recall@5"): ("title to image, recall@5, 1,886 candidates", 0.55),
     ("test", "wide_title_recall@10"): ("title to image, recall@10, 1,886 candidates", 0.70),
-    ("test", "pair_precision@5"): ('"{colour} {article type}", precision@5', 0.64),
-    ("test", "pair_precision@10"): ('"{colour} {article type}", precision@10', 0.60),
+    ("test", "pair_precision@5"): (f"{_PAIR}, precision@5, 1,415 candidates", None),
+    ("test", "pair_precision@10"): (f"{_PAIR}, precision@10, 1,415 candidates", None),
+    ("test", "wide_pair_precision@5"): (f"{_PAIR}, precision@5, 1,886 candidates", 0.64),
+    ("test", "wide_pair_precision@10"): (f"{_PAIR}, precision@10, 1,886 candidates", 0.60),
     ("test", "neighbours_same_article_type"): ("10 nearest images, same article type", 0.65),
     ("test", "neighbours_same_colour"): ("10 nearest images, same colour", 0.49),
     ("test", "zero_shot_types"): ("zero-shot article type, 25 commonest", None),

@@ -176,6 +176,7 @@ def test_evaluation_measures_a_split_through_open_clip(catalog: Path, tmp_path: 
     assert figures["items"] == 18
     assert figures["wide_items"] == 20
     assert figures["wide_title_recall@10"] <= figures["title_recall@10"]
+    assert figures["wide_pairs"] >= figures["pairs"]
     assert all(0 <= value <= 1 for name, value in figures.items() if "@" in name)
 
 
