@@ -12,7 +12,6 @@ not grow with the catalogue. A slow image holds back nobody until that bound is 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from itertools import islice
 from queue import Empty, SimpleQueue
 from threading import Lock
 from typing import Generic, TypeVar
@@ -21,14 +20,10 @@ from indexer.fetching import Fetched
 from indexer.memory import ImageMemory
 from indexer.preparing import Task
 from indexer.report import Failure
-from indexer.rows import Row
+from indexer.rows import Row, next_chunk
 from indexer.tally import Stage, Tally
 from search.store.base import Hashes
 
-_CHUNK = 512
-"""Rows that are looked up at once."""
-_CHUNK_BYTES = 32 * 1024 * 1024
-"""So much of images that come with their rows ends a chunk early."""
 _TOGETHER = 8
 """Most rows that a worker takes at once."""
 _REMOTE_AHEAD = 256
@@ -178,7 +173,7 @@ def read_tasks(
     Empty at the end of the catalogue.
     """
     with tally.timed(Stage.READ):
-        chunk = _next_chunk(rows)
+        chunk = next_chunk(rows)
         found = [row for row in chunk if isinstance(row, Row)]
         stored = look_up([row.item.id for row in found])
         # What came with its row needs no address to be remembered by.
@@ -191,18 +186,6 @@ def read_tasks(
             else row
             for row in chunk
         ]
-
-
-def _next_chunk(rows: Iterator[Row | Failure]) -> list[Row | Failure]:
-    """The next rows, fewer where they come with their images."""
-    chunk: list[Row | Failure] = []
-    held = 0
-    for row in islice(rows, _CHUNK):
-        chunk.append(row)
-        held += len(row.data or b"") if isinstance(row, Row) else 0
-        if held > _CHUNK_BYTES:
-            break
-    return chunk
 
 
 def _next(ready: "SimpleQueue[Future[list[T]]]") -> list[T]:

@@ -8,6 +8,7 @@ from datetime import date
 from decimal import Decimal
 from itertools import islice
 from pathlib import Path
+from typing import TypeVar
 
 from indexer.columns import Roles
 from indexer.locations import join
@@ -26,6 +27,7 @@ from indexer.values import (
 from search.errors import VitrineError
 from search.types import Field, FieldType, FieldValue, Item
 
+R = TypeVar("R")
 _CHUNK = 512
 _CHUNK_BYTES = 32 * 2**20
 _SHOWN = 60
@@ -68,7 +70,7 @@ def read_rows(source: Source, plan: Plan, seen: SeenIds) -> Iterator[Row | Failu
     used wins. `seen` gets to know every id that can be read, also of rows that cannot be used.
     """
     rows = source.rows()
-    while raws := _next_chunk(rows):
+    while raws := next_chunk(rows):
         chunk = [checked for raw in raws for checked in _checked(raw, source.base, plan)]
         claims = [
             (key, checked.claim if key == checked.keys[0] else UNCLAIMED)
@@ -84,13 +86,13 @@ def read_rows(source: Source, plan: Plan, seen: SeenIds) -> Iterator[Row | Failu
                 yield checked.result
 
 
-def _next_chunk(rows: Iterator[RawRow | UnreadableRow]) -> list[RawRow | UnreadableRow]:
-    """The next rows, fewer where they come with large images."""
-    chunk: list[RawRow | UnreadableRow] = []
+def next_chunk(rows: Iterator[R]) -> list[R]:
+    """The next 512 rows, fewer at the end or where they come with more than 32 MiB of images."""
+    chunk: list[R] = []
     held = 0
-    for raw in islice(rows, _CHUNK):
-        chunk.append(raw)
-        held += len(raw.data or b"") if isinstance(raw, RawRow) else 0
+    for row in islice(rows, _CHUNK):
+        chunk.append(row)
+        held += len(row.data or b"") if isinstance(row, Row | RawRow) else 0
         if held > _CHUNK_BYTES:
             break
     return chunk

@@ -10,9 +10,11 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
 from search.encoders import PRESETS, Encoder, load_encoder, resolve_model
+from search.encoders.devices import lanes_on
 from search.encoders.registry import BUNDLED_PATH, SourceKind
 from search.errors import ConfigError, InvalidInputError, ModelUnavailableError
 
@@ -368,3 +370,15 @@ class TestDevices:
     def test_what_is_not_there_is_said(self, device: str, precision: str, says: str) -> None:
         with pytest.raises(ConfigError, match=says):
             load_encoder("mini", device=device, precision=precision)
+
+
+def test_lanes_take_a_part_of_the_cores_and_leave_the_others_as_they_were() -> None:
+    before = torch.get_num_threads()
+    with (
+        lanes_on(torch.device("cpu")) as lanes,
+        ThreadPoolExecutor(1, initializer=lanes.enter) as lane,
+    ):
+        each = lane.submit(torch.get_num_threads).result()
+    assert lanes.count * each <= max(before, 1)
+    with ThreadPoolExecutor(1) as later:
+        assert later.submit(torch.get_num_threads).result() == torch.get_num_threads() == before
