@@ -21,7 +21,7 @@ from indexer.care.neighbours import nearest
 from indexer.care.progress import OnStep, Stage, unheard
 from indexer.care.snapshot import Entry, Snapshot
 
-NEIGHBOURS = 15
+NEIGHBOURS = 20
 LEAST_SCORE = 0.5
 LEAST_MEMBERS = 4
 """A category of fewer items says too little of what its items look like."""
