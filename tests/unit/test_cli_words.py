@@ -13,7 +13,9 @@ from api.cli.console import counted
 from api.cli.main import app, reflowed
 from api.cli.progress import said as progress_said
 from search.config import Settings
+from search.errors import ModelMismatchError
 from tests.sample_collection import build, chosen_rows, write_catalog
+from tests.second_model import second_model
 
 pytestmark = pytest.mark.model
 
@@ -61,6 +63,17 @@ def test_help_reads_well_in_a_narrow_terminal(
 def test_paragraphs_of_help_have_no_line_ends_and_examples_do() -> None:
     text = "First\n    line.\n\n    Second\n    line.\n\n      vitrine a\n      vitrine b\n"
     assert reflowed(text) == "First line.\n\nSecond line.\n\n  vitrine a\n  vitrine b"
+
+
+def test_a_dry_run_refuses_another_model_as_the_run_would(vitrine: Vitrine, tmp_path: Path) -> None:
+    catalog = write(chosen_rows(20)[:3])
+    assert vitrine("index", catalog, "--db", "new.db").exit_code == 0
+    other = second_model(tmp_path / "other")
+    runs = [
+        vitrine("index", catalog, "--db", "new.db", "--model", other, *dry)
+        for dry in (["--dry-run"], [])
+    ]
+    assert [type(run.exception) for run in runs] == [ModelMismatchError] * 2
 
 
 def test_a_run_a_dry_run_and_the_report_say_it_in_the_same_words(

@@ -2,20 +2,24 @@
 
 import io
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import chdir, closing
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from click.testing import Result
 from PIL import Image
+from typer.testing import CliRunner
 
+from api.cli.main import app
 from indexer import IndexOptions, IndexReport, index_catalog
 from indexer.staged_images import StagedImages, hash_of
 from search.encoders import Encoder, load_encoder
 from search.errors import UnavailableError
 from search.store import Store, open_store
 from tests.drawn_catalog import write
+from tests.second_model import second_model
 from tests.unruly_server import Connection, Request, UnrulyServer
 
 pytestmark = pytest.mark.model
@@ -108,6 +112,24 @@ def test_hosts_of_trusted_copies_are_not_asked(
     assert report.embedded == COUNT and shop.asked == COUNT
     one, other = (store.embeddings(alias, ["i1"])[1] for alias in ("first", "second"))
     np.testing.assert_allclose(one, other, atol=1e-6)
+
+
+def test_reindex_with_another_model_downloads_nothing(
+    catalog: Path, shop: Shop, tmp_path: Path
+) -> None:
+    def vitrine(command: str, *arguments: str) -> Result:
+        places = ["--db", "one.db", "--job-dir", "jobs", "--staged-images", "staged"]
+        with chdir(tmp_path):
+            return CliRunner().invoke(app, [command, *arguments, *places])
+
+    assert vitrine("index", str(catalog)).exit_code == 0
+    other = second_model(tmp_path / "other")
+    switched = vitrine("reindex", "--model", other, "--json")
+    assert switched.exit_code == 0, switched.output
+    assert (shop.asked, shop.sent) == (COUNT, COUNT)
+    with closing(open_store(str(tmp_path / "one.db"))) as store:
+        assert store.resolve("products").name == "products__v2"
+        assert store.count("products") == COUNT
 
 
 def test_copies_that_are_gone_or_broken_are_fetched_again(
