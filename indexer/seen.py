@@ -9,7 +9,7 @@ from pathlib import Path
 from search.errors import UnavailableError
 
 UNCLAIMED = 0
-_CACHE_KIB = 32 * 1024
+_CACHE_KIB = 8 * 1024
 _AT_ONCE = 500
 _CLAIM = f"""
 INSERT INTO seen VALUES (?, ?)
@@ -25,7 +25,7 @@ def key_of(id: str) -> bytes:
 class SeenIds:
     """The ids of one pass through a catalogue, each with the row that had it first.
 
-    A SQLite file that is deleted at the end: 32 MB of memory and some 30 bytes of disk an id. To
+    A SQLite file that is deleted at the end: 8 MB of memory and some 30 bytes of disk an id. To
     be used from one thread at a time.
     """
 

@@ -78,10 +78,13 @@ def evaluate(
     recipe: Annotated[
         Path, typer.Option(help="The model's recipe: which photos it held back.")
     ] = Path("training/mini.toml"),
+    beside: Annotated[
+        Path, typer.Option(help="Figures to show beside: what --out wrote of another model.")
+    ] = Path("training/plain_metrics.json"),
     device: _Device = "auto",
     threads: _Threads = 0,
 ) -> None:
-    """Measure a model and print its figures beside those of the first recipe.
+    """Measure a model and print its figures beside those of simpler recipes.
 
     What is measured: on split `test`, retrieval by title, "{colour} {article type}" queries, the
     nearest images, zero-shot article types; on photos taken at home, zero-shot labels; on the
@@ -97,7 +100,7 @@ def evaluate(
     others = photos_held_back(Recipe.read(recipe), catalog)
     loaded = Model.load(f"local-dir:{model}", chosen)
     figures = evaluate_all(loaded, catalog, photos, sample, others)
-    report.show(figures)
+    report.show(figures, report.read(beside) if beside.exists() else None)
     if out is not None:
         report.write(figures, out)
 

@@ -34,6 +34,11 @@ class Batch:
     matches: Bools
     labels: Ints
 
+    @property
+    def own(self) -> Bools:
+        """Each text's own image: (2n, n) bool."""
+        return np.tile(np.eye(len(self.images), dtype=bool), (2, 1))
+
 
 class Attributes:
     """The values each attribute takes, and products as rows of their numbers."""

@@ -58,6 +58,8 @@ class LossConfig(_Section):
     """Weights of the losses beside the contrastive one (weight 1)."""
 
     smoothing: float = 0.1
+    claims: bool = True
+    """Whether a text matches every image of the batch that fits what it says, or its own alone."""
     attributes: float = 0.3
     neighbours: float = 0.2
     type_alone: float = Field(default=0.25, ge=0, le=1)

@@ -1,6 +1,11 @@
-"""The figures of a model beside those of the first recipe, as a table and as JSON."""
+"""The figures of a model beside those of simpler recipes, as a table and as JSON.
+
+The first recipe was measured once, on another division of the photos. The plain recipe,
+`plain.toml`, is the same thing trained anew on the photos that `mini.toml` trains on.
+"""
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 
 from rich.console import Console
@@ -35,30 +40,44 @@ FIGURES: dict[tuple[str, str], tuple[str, float | None]] = {
 }
 
 
-def table(figures: Figures) -> Table:
-    """Lay the figures out, with the first recipe's where there are any."""
-    laid = Table("figure", "first recipe", "this model", title="Measured")
-    for (part, name), (words, before) in FIGURES.items():
-        value = figures.get(part, {}).get(name)
-        if value is not None:
-            laid.add_row(words, "" if before is None else f"{before:.2f}", f"{value:.3f}")
+def table(figures: Figures, plain: Figures | None = None) -> Table:
+    """Lay the figures out, with the first recipe's and the plain recipe's where there are any."""
+    laid = Table(*_columns(plain), title="Measured")
+    for row in _rows(figures, plain):
+        laid.add_row(*row)
     return laid
 
 
-def markdown(figures: Figures) -> str:
+def markdown(figures: Figures, plain: Figures | None = None) -> str:
     """Lay the same table out for a model card."""
-    lines = ["| figure | first recipe | this model |", "|---|---|---|"]
+    columns = _columns(plain)
+    lines = [columns, ["---"] * len(columns), *_rows(figures, plain)]
+    return "".join(f"| {' | '.join(line)} |\n" for line in lines)
+
+
+def show(figures: Figures, plain: Figures | None = None, console: Console | None = None) -> None:
+    """Print the table."""
+    (console or Console()).print(table(figures, plain))
+
+
+def read(path: Path) -> Figures:
+    """The figures that `write` wrote."""
+    found: Figures = json.loads(path.read_text(encoding="utf-8"))
+    return found
+
+
+def _columns(plain: Figures | None) -> list[str]:
+    return ["figure", "first recipe", *(["plain recipe"] if plain else []), "this model"]
+
+
+def _rows(figures: Figures, plain: Figures | None) -> Iterator[list[str]]:
     for (part, name), (words, before) in FIGURES.items():
         value = figures.get(part, {}).get(name)
-        if value is not None:
-            shown = "" if before is None else f"{before:.2f}"
-            lines.append(f"| {words} | {shown} | {value:.3f} |")
-    return "\n".join(lines) + "\n"
-
-
-def show(figures: Figures, console: Console | None = None) -> None:
-    """Print the table."""
-    (console or Console()).print(table(figures))
+        if value is None:
+            continue
+        beside = (plain or {}).get(part, {}).get(name)
+        shown = ["" if beside is None else f"{beside:.3f}"] if plain else []
+        yield [words, "" if before is None else f"{before:.2f}", *shown, f"{value:.3f}"]
 
 
 def write(figures: Figures, to: Path) -> None:

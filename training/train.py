@@ -173,7 +173,7 @@ class Trainer:
         context = self.recipe.model.context_length
         tokens = bpe.encode(self.tokenizer, batch.texts, context).to(self.device)
         labels = torch.from_numpy(batch.labels).to(self.device)
-        matches = torch.from_numpy(batch.matches).to(self.device)
+        matches = torch.from_numpy(batch.matches if config.claims else batch.own).to(self.device)
         with torch.autocast(self.device.type, torch.bfloat16):
             seen, read = embed_images(self.model, pixels), embed_texts(self.model, tokens)
         scale, half = self.model.logit_scale.exp(), len(images)

@@ -11,6 +11,7 @@ import torch
 from PIL import Image
 from typer.testing import CliRunner
 
+from search.encoders.registry import BUNDLED_PATH
 from training import report
 from training.__main__ import app
 from training.batches import Attributes, Sampler
@@ -28,6 +29,8 @@ TYPES = ("Tshirts", "Shirts", "Casual Shoes")
 COLUMNS = ("id", "title", "image", "gender", "article_type", "colour", "usage", "split")
 
 CPU = torch.device("cpu")
+TRAINING = Path(__file__).parents[2] / "training"
+PLAIN = TRAINING / "plain_metrics.json"
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -246,6 +249,8 @@ def test_batches_are_a_function_of_the_step_and_cover_an_epoch() -> None:
     assert sorted(int(value) for value in seen) == list(range(10))
     assert first.matches.shape == (10, 5)
     assert first.matches.any(1).all()
+    assert first.own.shape == (10, 5) and (first.matches | first.own == first.matches).all()
+    assert first.own[[3, 8]].nonzero()[1].tolist() == [3, 3]
 
 
 def test_losses_are_low_where_matches_are_close() -> None:
@@ -305,10 +310,25 @@ def test_an_unknown_key_of_a_recipe_is_an_error(tmp_path: Path) -> None:
 
 
 def test_the_bundled_recipe_reads() -> None:
-    recipe = Recipe.read(Path(__file__).parents[2] / "training" / "mini.toml")
+    recipe = Recipe.read(TRAINING / "mini.toml")
     assert recipe.model.dim <= 256
     assert recipe.data.validation >= 500
     assert recipe.phases[-1].stages[-1].size == recipe.model.image_size
+
+
+def test_the_plain_recipe_learns_from_the_same_photos_and_nothing_else() -> None:
+    mini, plain = (Recipe.read(TRAINING / f"{name}.toml") for name in ("mini", "plain"))
+    assert (plain.seed, plain.data.validation) == (mini.seed, mini.data.validation)
+    assert plain.data.drawn == 0 and len(plain.phases) == 1
+    loss = plain.phases[0].loss
+    assert (loss.attributes, loss.neighbours, loss.claims) == (0, 0, False)
+
+
+def test_the_bundled_model_is_better_than_the_plain_recipe_in_every_figure() -> None:
+    mini, plain = report.read(BUNDLED_PATH / "metrics.json"), report.read(PLAIN)
+    compared = [(part, name) for part, name in report.FIGURES if name in plain[part]]
+    assert len(compared) == len(report.FIGURES)
+    assert [at for at in compared if mini[at[0]][at[1]] < plain[at[0]][at[1]] + 0.02] == []
 
 
 @pytest.mark.parametrize(
@@ -344,7 +364,10 @@ def test_reports_name_what_was_measured(tmp_path: Path) -> None:
     assert "| title to image, recall@1, 1,886 candidates | 0.21 | 0.346 |" in report.markdown(
         figures
     )
+    plain = {"test": {"wide_title_recall@1": 0.22}}
+    assert "| 0.21 | 0.220 | 0.346 |" in report.markdown(figures, plain)
     report.write(figures, tmp_path / "metrics.json")
+    assert report.read(tmp_path / "metrics.json") == {"test": {"wide_title_recall@1": 0.3457}}
     written = json.loads((tmp_path / "metrics.json").read_text(encoding="utf-8"))
     assert written == {"test": {"wide_title_recall@1": 0.3457}}
 
