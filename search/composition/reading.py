@@ -1,0 +1,37 @@
+"""Reading what is to change from plain English."""
+
+from collections.abc import Iterator
+
+from search.composition.vocabulary import Change, Phrase, Vocabulary, vocabulary, words_of
+
+
+def read_changes(text: str) -> tuple[Change, ...]:
+    """The changes that a text asks for, in its order; empty where it is free text.
+
+    "in red", "the same but striped, with long sleeves" and just "red" are read. A text is free as
+    soon as it has a word that is neither part of a value nor empty of meaning ("red, not shiny"),
+    or two values of one attribute ("red or blue", "red and blue"): then guessing would lose what
+    else it says.
+    """
+    changes: dict[str, Change] = {}
+    for found in _parts(words_of(text), vocabulary()):
+        if found is None:
+            return ()
+        if changes.setdefault(found.attribute, found) != found:
+            return ()
+    return tuple(changes.values())
+
+
+def _parts(words: Phrase, known: Vocabulary) -> Iterator[Change | None]:
+    """Each value that the words name, the longest phrase first; None for an unknown word."""
+    start = 0
+    while start < len(words):
+        for end in range(min(start + known.longest, len(words)), start, -1):
+            if change := known.phrases.get(words[start:end]):
+                yield change
+                start = end
+                break
+        else:
+            if words[start] not in known.fillers:
+                yield None
+            start += 1
