@@ -1,156 +1,19 @@
-"""What goes over the wire: requests, pages, errors. Unknown keys of a request are refused."""
+"""What goes over the wire: items, pages, collections, errors."""
 
-import base64
-import binascii
-from typing import Annotated, Any, Literal
+from dataclasses import asdict
+from datetime import date
+from typing import Any, Literal
 from urllib.parse import quote
 
-from pydantic import BaseModel, ConfigDict, Field, JsonValue, model_validator
-from pydantic_core import PydanticCustomError
+from pydantic import BaseModel, ConfigDict, Field
 
-from search.errors import EmptyQueryError, ImageUnreadableError, InvalidQueryError
+from search.ranking.facets import MOST_VALUES
 from search.store.base import CollectionInfo
-from search.types import (
-    MAX_LIMIT,
-    FieldType,
-    FieldValue,
-    Hit,
-    ImagePart,
-    Item,
-    ItemPart,
-    Page,
-    QueryPart,
-    TextPart,
-)
+from search.types import MAX_VARIANTS, Facet, FieldType, FieldValue, Hit, Item, Page
 from search.types import Field as CollectionField
 
 THUMBNAIL_SIZE = 400
 """Pixels along the longer side of the picture that `thumbnail_url` leads to."""
-
-MAX_PARTS = 16
-
-MAX_VALUES = 10_000
-"""Keys, list entries and plain values that the JSON of one request may hold in all."""
-
-Limit = Annotated[int, Field(ge=1, le=MAX_LIMIT, description="How many hits to return.")]
-Offset = Annotated[int, Field(ge=0, le=MAX_LIMIT, description="How many hits to leave out first.")]
-Text = Annotated[str, Field(max_length=20_000, description="What to look for, in words.")]
-FilterString = Annotated[str, Field(max_length=10_000)]
-Base64Image = Annotated[str, Field(description="An image file, base64-encoded.")]
-ItemId = Annotated[str, Field(max_length=10_000, description="Id of an item of the collection.")]
-
-
-class PartBody(BaseModel):
-    """One part of a query: a text, an image or an item, and how much it weighs."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    text: Text | None = None
-    image: Base64Image | None = None
-    item: ItemId | None = None
-    weight: float = Field(1.0, ge=-100, le=100, description="Negative: away from it. Not zero.")
-
-    def part(self) -> QueryPart:
-        """The part as the engine wants it; InvalidQueryError unless it is exactly one thing."""
-        given = [value for value in (self.text, self.image, self.item) if value is not None]
-        if len(given) != 1:
-            raise InvalidQueryError(
-                f"A part of the query has {len(given)} of text, image and item.",
-                hint="Give exactly one of them in each part.",
-            )
-        if self.text is not None:
-            return TextPart(self.text, self.weight)
-        if self.image is not None:
-            return ImagePart(decoded(self.image), self.weight)
-        return ItemPart(given[0], self.weight)
-
-
-class SearchBody(BaseModel):
-    """A query: `text`, `image` or `item`, or several weighted `parts`."""
-
-    model_config = ConfigDict(
-        extra="forbid",
-        json_schema_extra={
-            "examples": [
-                {"text": "red floral dress", "limit": 5},
-                {"text": "sneakers", "filter": {"price": {"lt": 80}, "colour": ["white", "blue"]}},
-                {
-                    "parts": [{"item": "p0001-red"}, {"text": "in blue", "weight": 0.5}],
-                    "filter": "in_stock=true",
-                },
-            ]
-        },
-    )
-
-    text: Text | None = None
-    image: Base64Image | None = None
-    item: ItemId | None = None
-    parts: list[PartBody] | None = Field(None, max_length=MAX_PARTS)
-    filter: dict[str, JsonValue] | FilterString | None = Field(
-        None, description="The JSON form, or the short text form: `colour=red price<50`."
-    )
-    limit: Limit = 10
-    offset: Offset = 0
-
-    @model_validator(mode="before")
-    @classmethod
-    def _not_too_much(cls, body: object) -> object:
-        # Before anything else: each value that does not fit would become a problem to report.
-        if count_values(body, MAX_VALUES) > MAX_VALUES:
-            raise PydanticCustomError(
-                "too_many_values", "more than {most} values in all", {"most": MAX_VALUES}
-            )
-        return body
-
-    def query_parts(self) -> tuple[QueryPart, ...]:
-        """The parts as the engine wants them.
-
-        Raises:
-            EmptyQueryError: nothing was given.
-            InvalidQueryError: more than one of text, image, item and parts was given.
-            ImageUnreadableError: the image is not base64.
-        """
-        single = PartBody(text=self.text, image=self.image, item=self.item)
-        has_single = any(value is not None for value in (self.text, self.image, self.item))
-        if self.parts is None:
-            if not has_single:
-                raise EmptyQueryError(
-                    "The query is empty.", hint="Give text, image, item or parts."
-                )
-            return (single.part(),)
-        if has_single:
-            raise InvalidQueryError(
-                "The query has parts and also a text, image or item beside them.",
-                hint="Make it one of the parts.",
-            )
-        return tuple(part.part() for part in self.parts)
-
-
-def decoded(image: str) -> bytes:
-    """The bytes of a base64 text; ImageUnreadableError if it is none."""
-    try:
-        return base64.b64decode(image, validate=True)
-    except (binascii.Error, ValueError) as error:
-        raise ImageUnreadableError(
-            "The image of the query is not base64.",
-            hint="Encode the whole file, or upload it to POST /v1/search/image.",
-        ) from error
-
-
-def count_values(body: object, most: int) -> int:
-    """How many keys, entries and values parsed JSON has in all; it stops once past `most`."""
-    count, waiting = 0, [body]
-    while waiting and count <= most:
-        value = waiting.pop()
-        if isinstance(value, dict):
-            count += len(value)
-            waiting.extend(value.values() if len(value) <= most else ())
-        elif isinstance(value, list):
-            count += len(value)
-            waiting.extend(value if len(value) <= most else ())
-        else:
-            count += 1
-    return count
 
 
 class ItemOut(BaseModel):
@@ -169,15 +32,64 @@ class ItemOut(BaseModel):
         return cls(**_item_values(item))
 
 
-class HitOut(ItemOut):
+class VariantOut(ItemOut):
     """An item and its cosine similarity to the query."""
 
     score: float = Field(description="Cosine similarity, -1 to 1, higher is better.")
 
+
+class HitOut(VariantOut):
+    """A hit: an item, and what it stands for."""
+
+    boost: float = Field(description="What boosts added to the score.")
+    variants: list[VariantOut] = Field(
+        description=f"Other images of the product, or nearly the same: the best {MAX_VARIANTS}."
+    )
+    variant_count: int = Field(description="How many variants there are in all.")
+
     @classmethod
     def of_hit(cls, hit: Hit) -> "HitOut":
         """The hit as it goes out."""
-        return cls(score=hit.score, **_item_values(hit.item))
+        variants = [VariantOut(score=v.score, **_item_values(v.item)) for v in hit.variants]
+        return cls(
+            score=hit.score,
+            boost=hit.boost,
+            variants=variants,
+            variant_count=hit.variant_count,
+            **_item_values(hit.item),
+        )
+
+
+class FacetValueOut(BaseModel):
+    """A value and how many hits have it."""
+
+    value: str | bool
+    count: int
+
+
+class FacetRangeOut(BaseModel):
+    """`start <= value < end`, and how many hits lie there."""
+
+    start: int | float | date
+    end: int | float | date
+    count: int
+
+
+class FacetOut(BaseModel):
+    """How the values of a field are spread."""
+
+    field: str
+    values: list[FacetValueOut] = Field(
+        description=f"Texts and booleans, most frequent first: the first {MOST_VALUES}."
+    )
+    ranges: list[FacetRangeOut] = Field(description="Numbers and dates, in ascending order.")
+    distinct: int = Field(description="How many different values there are.")
+    missing: int = Field(description="How many hits have no value.")
+
+    @classmethod
+    def of(cls, facet: Facet) -> "FacetOut":
+        """The facet as it goes out."""
+        return cls.model_validate(asdict(facet))
 
 
 class PageOut(BaseModel):
@@ -186,6 +98,9 @@ class PageOut(BaseModel):
     hits: list[HitOut]
     limit: int
     offset: int
+    total: int | None = Field(description="How many hits all pages have; null unless asked for.")
+    total_is_exact: bool = Field(description="If not, there are at least so many.")
+    facets: list[FacetOut]
     collection: str
     model: str
     warnings: list[str] = Field(description="What was done to the query that you may not expect.")
@@ -198,6 +113,9 @@ class PageOut(BaseModel):
             hits=[HitOut.of_hit(hit) for hit in page.hits],
             limit=page.limit,
             offset=page.offset,
+            total=page.total,
+            total_is_exact=page.total_is_exact,
+            facets=[FacetOut.of(facet) for facet in page.facets],
             collection=page.collection,
             model=page.model,
             warnings=list(page.warnings),

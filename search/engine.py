@@ -20,10 +20,17 @@ from search.errors import (
     StoreError,
 )
 from search.images import DECODING, ImageLimits, load_image
+from search.ranking.asked import Asked
+from search.ranking.checking import check_fields
+from search.ranking.facets import facets_of
+from search.ranking.hits import hits_of
+from search.ranking.totals import total_of
+from search.ranking.window import Ranking
 from search.store import open_store_of
 from search.store.base import CollectionInfo, SearchRequest, Store
 from search.switching import Behind, Encoders, LiveVersion, Loader, Serving, check_model
 from search.types import (
+    MAX_LIMIT,
     Field,
     ImagePart,
     Item,
@@ -106,14 +113,16 @@ class SearchEngine:
         return found[id]
 
     def search(self, query: Query) -> Page:
-        """Rank the collection by cosine similarity to the query.
+        """Rank the collection by cosine similarity to the query, arranged as the query says.
 
         Several parts are added up: each part's embedding times its weight, the sum L2-normalised.
         Items that the query itself names are left out of the ranking.
 
         Raises:
             ItemNotFoundError, ImageError, FilterError: a part or the filter cannot be used.
-            InvalidQueryError: the parts cancel each other out.
+            UnknownFieldError: a sort, boost or facet of a field that the collection lacks.
+            InvalidQueryError: the parts cancel each other out, or a field cannot be sorted,
+                boosted by or counted.
             ModelMismatchError, ModelUnavailableError: the collection was made anew with a model
                 that this engine may not or cannot load, and the version before is gone.
             CollectionNotFoundError, StoreUnavailableError: as the store says.
@@ -133,25 +142,36 @@ class SearchEngine:
 
     def _answer(self, query: Query, serving: Serving, clock: "_Clock") -> Page:
         found = serving.collection
-        embedding = self._compose(query.parts, serving)
+        check_fields(query, found.fields)
+        asked = Asked(query, self._request(query, serving), self._store, found)
         clock.lap("encode")
-        request = SearchRequest(
-            embedding=embedding,
-            limit=query.limit,
-            offset=query.offset,
-            filter=query.filter,
-            exclude_ids=frozenset(p.id for p in query.parts if isinstance(p, ItemPart)),
-        )
-        hits = self._store.search(found.name, request)
+        hits, ranking = hits_of(asked)
         clock.lap("store")
+        facets = facets_of(asked, ranking)
+        total, is_exact = total_of(asked, ranking)
+        if query.facets or query.total:
+            clock.lap("facets")
         return Page(
-            hits=tuple(hits),
+            hits=hits,
             limit=query.limit,
             offset=query.offset,
             collection=found.name,
             model=found.model.name,
-            warnings=tuple(_warnings(query.parts, serving.encoder)),
+            warnings=tuple(_warnings(query, serving.encoder, ranking)),
             took_ms=clock.took_ms(),
+            total=total,
+            total_is_exact=is_exact,
+            facets=facets,
+        )
+
+    def _request(self, query: Query, serving: Serving) -> SearchRequest:
+        """What the query asks of the store, with its embedding."""
+        return SearchRequest(
+            embedding=self._compose(query.parts, serving),
+            limit=query.limit,
+            offset=query.offset,
+            filter=query.filter,
+            exclude_ids=frozenset(p.id for p in query.parts if isinstance(p, ItemPart)),
         )
 
     def close(self) -> None:
@@ -239,14 +259,20 @@ class _Clock:
         return {name: round(ms, 3) for name, ms in {**self._stages, "total": total}.items()}
 
 
-def _warnings(parts: Sequence[QueryPart], encoder: Encoder) -> list[str]:
-    texts = [part.text for part in parts if isinstance(part, TextPart)]
+def _warnings(query: Query, encoder: Encoder, ranking: Ranking | None) -> list[str]:
+    texts = [part.text for part in query.parts if isinstance(part, TextPart)]
     cut = [text for text, is_cut in zip(texts, encoder.truncated(texts)) if is_cut]
-    return [
+    warnings = [
         f"The text {_shortened(text)!r} is longer than the {encoder.context_length} "
         "tokens that the model reads; what comes after them was ignored."
         for text in cut
     ]
+    if ranking is not None and ranking.cut:
+        warnings.append(
+            f"There may be more: a query looks at {MAX_LIMIT:,} items at most, "
+            f"and they make {ranking.found:,} hits."
+        )
+    return warnings
 
 
 def _no_item(id: str, collection: str) -> ItemNotFoundError:

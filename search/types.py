@@ -1,10 +1,11 @@
 """The nouns of vitrine: fields, items, queries, hits and pages. All of them frozen."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from enum import StrEnum
 from pathlib import Path
+from typing import Literal, get_args
 
 from search.errors import EmptyQueryError, InvalidQueryError
 from search.filters.ast import Filter
@@ -13,6 +14,19 @@ FieldValue = str | int | float | bool | date | list[str] | None
 
 MAX_LIMIT = 16_384
 """Most hits that Milvus returns for one query, offset included."""
+
+
+MAX_RELEVANT = 2_000
+"""Most candidates that a relevant set can have: all pairs of their embeddings are compared."""
+
+MAX_FIELDS = 16
+"""Most fields that one query can sort by, boost by or count the values of, each."""
+
+MAX_VARIANTS = 10
+"""Most variants that a hit lists; `Hit.variant_count` counts all of them."""
+
+By = Literal["item", "product"]
+FacetsOver = Literal["filter", "relevant"]
 
 
 class FieldType(StrEnum):
@@ -78,29 +92,92 @@ QueryPart = TextPart | ImagePart | ItemPart
 
 
 @dataclass(frozen=True, slots=True)
+class Sort:
+    """An order by the values of a field; items without a value come last in either direction."""
+
+    field: str
+    descending: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Boost:
+    """A field whose values move items up, or down with a negative weight.
+
+    What is added to an item's score is `weight` for a boolean that is true, and `weight *
+    log1p(value) / log1p(largest value of the relevant set)` for a number, negative ones as 0. A
+    missing value adds nothing. A weight of 0.1 is a lot where scores lie between 0.2 and 0.4.
+    """
+
+    field: str
+    weight: float
+
+
+@dataclass(frozen=True, slots=True)
 class Query:
-    """What somebody asks: one part or several, a filter, and which slice of the ranking.
+    """What somebody asks: parts, a filter, a slice of the ranking, and how it is arranged.
+
+    The plain ranking is of items by score, ties by id. Everything below works on the *relevant
+    set*, the first `relevant` candidates of that ranking, which is the same for every page:
+
+    - `boosts` add to the scores of the relevant set, which is then in order of the sums.
+    - `by="product"` gives one hit for each `product_id`, its best image; the others are the hit's
+      variants. An item without one is a product of its own.
+    - `collapse_duplicates` makes a hit of the relevant set a variant of an earlier one whose
+      picture is nearly the same.
+    - `diversity`, 0 to 1, trades score for difference from the hits before (see
+      `search.ranking.diversity`).
+    - `sort` orders the relevant set by fields, the first one first, ties by score, then by id. A
+      product is sorted by the values of its best image. The ranking ends with the relevant set.
+
+    Without `sort`, what follows the relevant set comes after it in order of score.
+
+    `facets` counts the values of fields over all items that satisfy the filter, or, with
+    `facets_over="relevant"`, over the relevant set. Over all items, a facet leaves out what the
+    filter asks of the facet's own field, so that the other choices keep their counts, unless
+    `facets_ignore_own` is false. `total` counts the hits of all pages.
 
     Raises:
         EmptyQueryError: no part, or a text without a word in it.
-        InvalidQueryError: limit, offset or weights out of range.
+        InvalidQueryError: a number out of range, a field named twice, or parts that contradict
+            each other: `sort` together with `boosts` or `diversity`.
     """
 
     parts: tuple[QueryPart, ...]
     filter: Filter | None = None
     limit: int = 10
     offset: int = 0
+    by: By = "item"
+    sort: tuple[Sort, ...] = ()
+    boosts: tuple[Boost, ...] = ()
+    diversity: float = 0.0
+    collapse_duplicates: bool = False
+    relevant: int = 200
+    facets: tuple[str, ...] = ()
+    facets_over: FacetsOver = "filter"
+    facets_ignore_own: bool = True
+    total: bool = False
 
     def __post_init__(self) -> None:
         blank = any(isinstance(part, TextPart) and not part.text.strip() for part in self.parts)
         if not self.parts or blank:
             raise EmptyQueryError("The query is empty.", hint="Give a text, an image or an item.")
         check_range(self.limit, self.offset)
-        if any(not -100 <= part.weight <= 100 or part.weight == 0 for part in self.parts):
+        if not all(_is_weight(part.weight) for part in self.parts):
             raise InvalidQueryError(
-                "A query part has a weight of zero or out of range.",
-                hint="Weights lie between -100 and 100 and are not zero.",
+                "A query part has a weight of zero or out of range.", hint=_WEIGHTS
             )
+        _check_arrangement(self)
+
+    @property
+    def arranges(self) -> bool:
+        """Whether the relevant set is put into another order, or duplicates are taken out."""
+        return bool(self.sort or self.boosts or self.diversity or self.collapse_duplicates)
+
+    @property
+    def plain(self) -> bool:
+        """Whether the ranking is that of items by score: one search answers it."""
+        over_relevant = bool(self.facets) and self.facets_over == "relevant"
+        return self.by == "item" and not self.arranges and not over_relevant
 
 
 def check_range(limit: int, offset: int) -> None:
@@ -114,12 +191,69 @@ def check_range(limit: int, offset: int) -> None:
     )
 
 
+_WEIGHTS = "Weights lie between -100 and 100 and are not zero."
+
+
+def _check_arrangement(query: Query) -> None:
+    if query.by not in get_args(By) or query.facets_over not in get_args(FacetsOver):
+        raise InvalidQueryError(
+            f"Hits by {query.by!r}, or facets over {query.facets_over!r}, are not known.",
+            hint="by is item or product, facets_over is filter or relevant.",
+        )
+    if not 0 <= query.diversity <= 1:
+        raise InvalidQueryError(
+            f"A diversity of {query.diversity} is out of range.",
+            hint="It lies between 0 (none) and 1 (nothing else counts).",
+        )
+    if not 1 <= query.relevant <= MAX_RELEVANT:
+        raise InvalidQueryError(
+            f"A relevant set of {query.relevant} is out of range.",
+            hint=f"It has between 1 and {MAX_RELEVANT:,} candidates.",
+        )
+    if not all(_is_weight(boost.weight) for boost in query.boosts):
+        raise InvalidQueryError("A boost has a weight of zero or out of range.", hint=_WEIGHTS)
+    if query.sort and (query.boosts or query.diversity):
+        raise InvalidQueryError(
+            "The hits cannot be sorted by a field and also boosted or made diverse.",
+            hint="Leave out either sort, or boosts and diversity.",
+        )
+    _check_named("sort", [sort.field for sort in query.sort])
+    _check_named("boosts", [boost.field for boost in query.boosts])
+    _check_named("facets", query.facets)
+
+
+def _check_named(what: str, fields: Sequence[str]) -> None:
+    if len(fields) > MAX_FIELDS:
+        raise InvalidQueryError(
+            f"{what} names {len(fields)} fields.", hint=f"Name at most {MAX_FIELDS}."
+        )
+    twice = sorted({field for field in fields if fields.count(field) > 1})
+    if twice:
+        raise InvalidQueryError(
+            f"{what} names a field twice: {', '.join(twice)}.",
+            hint="Name each once.",
+            details={"fields": twice},
+        )
+
+
+def _is_weight(weight: float) -> bool:
+    return -100 <= weight <= 100 and weight != 0
+
+
 @dataclass(frozen=True, slots=True)
 class Hit:
-    """One answer: the item, and its cosine similarity to the query (-1..1, higher is better)."""
+    """One answer: the item, and its cosine similarity to the query (-1..1, higher is better).
+
+    `boost` is what the query's boosts added: the ranking is by `score + boost`. `variants` are
+    the other images of the product, and pictures nearly the same, as far as the query asks for
+    either: best first, at most `MAX_VARIANTS` of the `variant_count` that there are.
+    """
 
     item: Item
     score: float
+    boost: float = 0.0
+    variants: tuple["Hit", ...] = ()
+    variant_count: int = 0
 
     @property
     def id(self) -> str:
@@ -128,11 +262,46 @@ class Hit:
 
 
 @dataclass(frozen=True, slots=True)
+class FacetValue:
+    """A value of a field, and how many hits have it."""
+
+    value: str | bool
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class FacetRange:
+    """A range of numbers or dates, `start <= value < end`, and how many hits lie in it."""
+
+    start: float | date
+    end: float | date
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class Facet:
+    """How the values of a field are spread: over items, or over products if the query is by them.
+
+    `values` (texts, booleans, members of lists) are the most frequent first, ties by value, at
+    most `search.ranking.facets.MOST_VALUES` of the `distinct` there are. `ranges` (numbers, dates)
+    are in ascending order. `missing` have no value.
+    """
+
+    field: str
+    values: tuple[FacetValue, ...] = ()
+    ranges: tuple[FacetRange, ...] = ()
+    distinct: int = 0
+    missing: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class Page:
-    """A slice of the ranking, best first; items of equal score are ordered by id.
+    """A slice of the ranking, best first; hits of equal score are ordered by id.
 
     `warnings` says what was done to the query that the caller may not expect (a text cut at the
-    model's context, say). `took_ms` is milliseconds by stage: resolve, encode, store, total.
+    model's context, say). `took_ms` is milliseconds by stage: resolve, encode, store, total; and
+    facets, where something was counted. `total`, if it was asked for, is how many hits all pages
+    have together, or at least how many unless `total_is_exact`.
     """
 
     hits: tuple[Hit, ...]
@@ -142,3 +311,6 @@ class Page:
     model: str
     warnings: tuple[str, ...] = ()
     took_ms: Mapping[str, float] = field(default_factory=dict)
+    total: int | None = None
+    total_is_exact: bool = True
+    facets: tuple[Facet, ...] = ()

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import Future
 from pathlib import Path
 
-from api.cli.results import price_of
+from api.cli.results import facet_line, price_of, total_of
 from indexer.fetching import Fetched, Fetcher, FetchOptions
 from search.config import Settings
 from search.errors import ImageError, ImageUnavailableError, VitrineError
@@ -41,7 +41,13 @@ def write_contact_sheet(path: Path, pages: Sequence[tuple[str, Page]], settings:
     with Fetcher(limits, _FETCHING) as fetcher:
         pictures = _Pictures(fetcher, limits)
         sections = [
-            {"heading": heading, "page": page, "cards": list(pictures.cards(page.hits))}
+            {
+                "heading": heading,
+                "page": page,
+                "cards": list(pictures.cards(page.hits)),
+                "total": total_of(page) if page.total is not None else "",
+                "facets": [facet_line(facet) for facet in page.facets],
+            }
             for heading, page in pages
         ]
     html = environment.get_template("contact_sheet.html").render(sections=sections)

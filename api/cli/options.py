@@ -13,6 +13,8 @@ from search.errors import ConfigError
 
 COLUMNS = "The catalogue's columns"
 RUN = "The run"
+ORDER = "The order of the results"
+COUNTS = "What is counted"
 """Titles of the groups that a long list of options falls into."""
 
 Db = Annotated[
@@ -56,6 +58,84 @@ FilterText = Annotated[
         "-f",
         help="Only items that satisfy it, such as 'colour=red price<50 tags:summer'.",
     ),
+]
+By = Annotated[
+    str,
+    typer.Option(
+        "--by", help="item, or product: one result for each product, with its other images."
+    ),
+]
+SortBy = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--sort",
+        metavar="FIELD",
+        help="Order the relevant set by a field, -FIELD for the largest first. Can be repeated.",
+        rich_help_panel=ORDER,
+    ),
+]
+BoostBy = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--boost",
+        metavar="FIELD:WEIGHT",
+        help="Move results up by a number or a boolean, such as popularity:0.1. Can be repeated.",
+        rich_help_panel=ORDER,
+    ),
+]
+Diversity = Annotated[
+    float,
+    typer.Option(
+        "--diversity",
+        help="0 to 1: how much results should differ from those before.",
+        rich_help_panel=ORDER,
+    ),
+]
+CollapseDuplicates = Annotated[
+    bool,
+    typer.Option(
+        "--collapse-duplicates",
+        help="Show pictures that are nearly the same once.",
+        rich_help_panel=ORDER,
+    ),
+]
+Relevant = Annotated[
+    int,
+    typer.Option(
+        "--relevant",
+        metavar="N",
+        help="The relevant set: how many of the best candidates these options look at.",
+        rich_help_panel=ORDER,
+    ),
+]
+Facets = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--facet",
+        metavar="FIELD",
+        help="Also count the values of a field. Can be repeated.",
+        rich_help_panel=COUNTS,
+    ),
+]
+FacetsOver = Annotated[
+    str,
+    typer.Option(
+        "--facets-over",
+        help="filter (all items that satisfy the filter) or relevant (the relevant set).",
+        rich_help_panel=COUNTS,
+    ),
+]
+FacetsIgnoreOwn = Annotated[
+    bool,
+    typer.Option(
+        "--facets-ignore-own/--facets-keep-own",
+        help="Whether a facet leaves out what the filter asks of its own field.",
+        rich_help_panel=COUNTS,
+    ),
+]
+Total = Annotated[
+    bool,
+    typer.Option("--total", help="Also count the results of all pages.", rich_help_panel=COUNTS),
 ]
 Html = Annotated[
     Path | None,

@@ -1,16 +1,20 @@
 """A page of results as a table for people and as data for programs."""
 
 from collections.abc import Mapping
+from datetime import date
 
 from rich.table import Table
 
 from api.cli.console import note, stdout, warn
-from search.types import Hit, Item, Page
+from search.types import Facet, FacetRange, Hit, Item, Page
 
 LEADING = ("price", "brand", "colour")
 """Columns that are shown first when the catalogue has them; a currency stands by its price."""
 
 MOST_COLUMNS = 3
+
+MOST_VALUES = 8
+"""Values of a facet that are shown to people; `--json` has all that the page has."""
 
 
 def show_page(page: Page, *, heading: str) -> None:
@@ -19,8 +23,18 @@ def show_page(page: Page, *, heading: str) -> None:
         warn(warning)
     if not page.hits:
         stdout.print(f"{heading}: no results.", markup=False)
-        return
+    else:
+        stdout.print(_table(page, heading))
+    for facet in page.facets:
+        stdout.print(facet_line(facet), markup=False, highlight=False)
+    times = ", ".join(f"{stage} {ms:.0f} ms" for stage, ms in page.took_ms.items())
+    counted = f"{total_of(page)} · " if page.total is not None else ""
+    note(f"{counted}{page.collection} · {page.model} · {times}")
+
+
+def _table(page: Page, heading: str) -> Table:
     columns = _columns(page.hits)
+    has_variants = any(hit.variant_count for hit in page.hits)
     table = Table(title=heading, title_justify="left", header_style="bold", title_style="bold")
     table.add_column("#", justify="right", style="dim")
     table.add_column("score", justify="right")
@@ -28,26 +42,85 @@ def show_page(page: Page, *, heading: str) -> None:
     table.add_column("title", overflow="fold", ratio=1)
     for name in columns:
         table.add_column(name, overflow="ellipsis", no_wrap=True)
+    if has_variants:
+        table.add_column("variants", justify="right")
     for rank, hit in enumerate(page.hits, start=page.offset + 1):
-        cells = (_cell(hit.item, name) for name in columns)
+        cells = [_cell(hit.item, name) for name in columns]
+        cells += [f"+{hit.variant_count}" if hit.variant_count else ""] if has_variants else []
         table.add_row(str(rank), f"{hit.score:.3f}", hit.id, hit.item.title, *cells)
-    stdout.print(table)
-    times = ", ".join(f"{stage} {ms:.0f} ms" for stage, ms in page.took_ms.items())
-    note(f"{page.collection} · {page.model} · {times}")
+    return table
+
+
+def total_of(page: Page) -> str:
+    """How many hits all pages have, in words."""
+    total = page.total or 0
+    least = "" if page.total_is_exact else "at least "
+    return f"{least}{total:,} result{'' if total == 1 else 's'}"
+
+
+def facet_line(facet: Facet) -> str:
+    """A facet in one line: `colour: red 12 · blue 9 · 3 more`."""
+    parts = [f"{_value(each.value)} {each.count}" for each in facet.values[:MOST_VALUES]]
+    parts += [f"{_range(each)} {each.count}" for each in facet.ranges if each.count]
+    more = facet.distinct - len(facet.values[:MOST_VALUES]) if facet.values else 0
+    parts += [f"{more} more"] if more > 0 else []
+    parts += [f"(none) {facet.missing}"] if facet.missing else []
+    return f"{facet.field}: {' · '.join(parts)}"
+
+
+def _value(value: str | bool) -> str:
+    return str(value).lower() if isinstance(value, bool) else value
+
+
+def _range(span: FacetRange) -> str:
+    """Numbers by both ends; a period by its name, 2024-05 or 2024."""
+    if isinstance(span.start, date) and isinstance(span.end, date):
+        is_month = (span.end - span.start).days < 32
+        return span.start.isoformat()[: 7 if is_month else 4]
+    return f"{span.start:.12g} to {span.end:.12g}"
 
 
 def page_object(page: Page) -> dict[str, object]:
     """The page as JSON data."""
     return {
-        "hits": [
-            {"id": h.id, "score": round(h.score, 6), **item_object(h.item)} for h in page.hits
-        ],
+        "hits": [_hit_object(hit) for hit in page.hits],
         "limit": page.limit,
         "offset": page.offset,
+        "total": page.total,
+        "total_is_exact": page.total_is_exact,
+        "facets": [facet_object(facet) for facet in page.facets],
         "collection": page.collection,
         "model": page.model,
         "warnings": list(page.warnings),
         "took_ms": dict(page.took_ms),
+    }
+
+
+def _hit_object(hit: Hit) -> dict[str, object]:
+    return {
+        "id": hit.id,
+        "score": round(hit.score, 6),
+        "boost": round(hit.boost, 6),
+        "variant_count": hit.variant_count,
+        "variants": [
+            {"id": each.id, "score": round(each.score, 6), **item_object(each.item)}
+            for each in hit.variants
+        ],
+        **item_object(hit.item),
+    }
+
+
+def facet_object(facet: Facet) -> dict[str, object]:
+    """The facet as JSON data."""
+    return {
+        "field": facet.field,
+        "values": [{"value": each.value, "count": each.count} for each in facet.values],
+        "ranges": [
+            _jsonable({"start": each.start, "end": each.end, "count": each.count})
+            for each in facet.ranges
+        ],
+        "distinct": facet.distinct,
+        "missing": facet.missing,
     }
 
 

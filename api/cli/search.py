@@ -1,14 +1,16 @@
 """`vitrine search` and `vitrine similar`."""
 
+from dataclasses import replace
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, cast
 
 import typer
 
 from api.cli import options
 from api.cli.console import note, print_json
 from api.cli.results import page_object, show_page
-from search.types import ImagePart, ItemPart, Query, QueryPart, TextPart
+from search.ranking.texts import boost_from_text, sort_from_text
+from search.types import By, FacetsOver, ImagePart, ItemPart, Query, QueryPart, TextPart
 
 
 def search(
@@ -22,6 +24,16 @@ def search(
     filter: options.FilterText = None,
     limit: options.Limit = 10,
     offset: options.Offset = 0,
+    by: options.By = "item",
+    sort: options.SortBy = None,
+    boost: options.BoostBy = None,
+    diversity: options.Diversity = 0.0,
+    collapse_duplicates: options.CollapseDuplicates = False,
+    relevant: options.Relevant = 200,
+    facet: options.Facets = None,
+    facets_over: options.FacetsOver = "filter",
+    facets_ignore_own: options.FacetsIgnoreOwn = True,
+    total: options.Total = False,
     html: options.Html = None,
     db: options.Db = None,
     collection: options.Collection = None,
@@ -39,18 +51,31 @@ def search(
       vitrine search "red dress" --filter 'price<50 in_stock=true' --html red.html
       vitrine search --image photo.jpg
       vitrine search "in leather" --image bag.jpg
+      vitrine search "dress" --by product --facet colour --facet price --total
+      vitrine search "dress" --sort price --sort -added_on
+      vitrine search "dress" --boost popularity:0.1 --diversity 0.3
     """
     parts: list[QueryPart] = []
     parts += [TextPart(text)] if text is not None else []
     parts += [ImagePart(image)] if image is not None else []
     parts += [ItemPart(item)] if item is not None else []
-    said = [repr(text)] if text else []
-    said += [image.name] if image else []
-    said += [f"item {item}"] if item else []
-    heading = " + ".join(said) + (f" where {filter}" if filter else "")
     settings = options.make_settings(db=db, collection=collection, model=model, device=device)
     # An empty query is refused before a model is loaded for it.
-    query = Query(tuple(parts), limit=limit, offset=offset)
+    query = Query(
+        tuple(parts),
+        limit=limit,
+        offset=offset,
+        by=cast(By, by),
+        sort=tuple(map(sort_from_text, sort or ())),
+        boosts=tuple(map(boost_from_text, boost or ())),
+        diversity=diversity,
+        collapse_duplicates=collapse_duplicates,
+        relevant=relevant,
+        facets=tuple(facet or ()),
+        facets_over=cast(FacetsOver, facets_over),
+        facets_ignore_own=facets_ignore_own,
+        total=total,
+    )
 
     from api.cli.contact_sheet import write_contact_sheet
     from search.engine import open_engine
@@ -58,7 +83,8 @@ def search(
 
     with open_engine(settings) as engine:
         parsed = parse_filter(filter, engine.fields) if filter else None
-        page = engine.search(Query(query.parts, filter=parsed, limit=limit, offset=offset))
+        page = engine.search(replace(query, filter=parsed))
+    heading = _heading(text, image, item, filter)
     if html:
         write_contact_sheet(html, [(heading, page)], settings)
         note(f"Wrote {html}")
@@ -93,3 +119,11 @@ def similar(
         device=device,
         json=json,
     )
+
+
+def _heading(text: str | None, image: Path | None, item: str | None, filter: str | None) -> str:
+    """What was asked, in a line."""
+    said = [repr(text)] if text else []
+    said += [image.name] if image else []
+    said += [f"item {item}"] if item else []
+    return " + ".join(said) + (f" where {filter}" if filter else "")

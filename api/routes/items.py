@@ -14,9 +14,10 @@ from api.images import (
     open_image,
     render_jpeg,
 )
+from api.requests import Limit, Offset
 from api.routes.responses import ERRORS
 from api.routes.search import FilterText
-from api.schemas import ItemOut, Limit, Offset, PageOut
+from api.schemas import ItemOut, PageOut
 from search.types import ItemPart
 from search.types import Query as EngineQuery
 

@@ -5,11 +5,10 @@ from typing import Annotated
 from fastapi import APIRouter, File, Form, Query, UploadFile
 
 from api.deps import Engine, Limits, read_filter
+from api.requests import Limit, Offset, SearchBody, SearchParameters, Text
 from api.routes.responses import ERRORS
-from api.schemas import Limit, Offset, PageOut, SearchBody, Text
-from search.engine import SearchEngine
+from api.schemas import PageOut
 from search.errors import EmptyQueryError, ImageTooLargeError
-from search.filters.ast import Filter
 from search.images import ImageLimits
 from search.types import ImagePart, QueryPart, TextPart
 from search.types import Query as EngineQuery
@@ -29,23 +28,15 @@ FilterText = Annotated[
 @router.post("/search", summary="Search by text, image, item, or weighted parts")
 def search(body: SearchBody, engine: Engine) -> PageOut:
     """Rank the collection against the query."""
-    parts = body.query_parts()
-    return _page(engine, parts, read_filter(body.filter, engine), body.limit, body.offset)
+    query = body.query(body.query_parts(), read_filter(body.filter, engine))
+    return PageOut.of(engine.search(query))
 
 
 @router.get("/search", summary="Search by text")
-def search_text(
-    engine: Engine,
-    q: Annotated[
-        str,
-        Query(description="What to look for.", examples=["red floral dress"], max_length=20_000),
-    ] = "",
-    filter: FilterText = None,
-    limit: Limit = 10,
-    offset: Offset = 0,
-) -> PageOut:
+def search_text(engine: Engine, asked: Annotated[SearchParameters, Query()]) -> PageOut:
     """Rank the collection against a text."""
-    return _page(engine, (TextPart(q),), read_filter(filter, engine), limit, offset)
+    query = asked.query((TextPart(asked.q),), read_filter(asked.filter, engine))
+    return PageOut.of(engine.search(query))
 
 
 @router.post("/search/image", summary="Search by an uploaded image, and a text if you like")
@@ -64,17 +55,9 @@ def search_image(
     parts: list[QueryPart] = [ImagePart(_read_upload(file, limits))]
     if text and text.strip():
         parts.append(TextPart(text))
-    return _page(engine, tuple(parts), read_filter(filter, engine), limit, offset)
-
-
-def _page(
-    engine: SearchEngine,
-    parts: tuple[QueryPart, ...],
-    filter: Filter | None,
-    limit: int,
-    offset: int,
-) -> PageOut:
-    query = EngineQuery(parts, filter=filter, limit=limit, offset=offset)
+    query = EngineQuery(
+        tuple(parts), filter=read_filter(filter, engine), limit=limit, offset=offset
+    )
     return PageOut.of(engine.search(query))
 
 

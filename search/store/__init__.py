@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING
 
 from search.store.base import (
+    Candidate,
     Capabilities,
     CollectionInfo,
     CollectionSpec,
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from search.config import Settings
 
 __all__ = [
+    "Candidate",
     "Capabilities",
     "CollectionInfo",
     "CollectionSpec",

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from search.encoders.base import Embeddings, ModelIdentity
 from search.errors import UnsupportedError
 from search.filters.ast import Filter
-from search.types import Field, Hit, Item
+from search.types import Field, FieldValue, Hit, Item
 
 SERVER_SINCE: Mapping[str, str] = {
     "nullable_fields": "2.5",
@@ -104,6 +104,21 @@ class SearchRequest:
     exclude_ids: frozenset[str] = field(default_factory=frozenset)
 
 
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """An item of a ranking without the whole item: what is needed to order and group by.
+
+    `score` is the cosine similarity to the query. `values` has the fields that were asked for,
+    None where the item says nothing. `embedding` is `(dim,) float32`, L2-normalised, and
+    `(0,) float32` unless it was asked for.
+    """
+
+    id: str
+    score: float
+    values: Mapping[str, FieldValue]
+    embedding: NDArray[np.float32] = field(compare=False)
+
+
 class Store(Protocol):
     """A database of collections. Safe to call from several threads.
 
@@ -182,6 +197,18 @@ class Store(Protocol):
         embedding is empty, `(0,) float32`. Items that are written meanwhile may or may not appear.
         """
 
+    def values(
+        self, name: str, fields: Sequence[str], filter: Filter | None = None
+    ) -> Iterator[Mapping[str, list[FieldValue]]]:
+        """The values of these fields of all items that satisfy the filter, as columns.
+
+        Comes in batches, in bounded memory: a list per field, all of the batch's lists of equal
+        length, an entry per item, None where the item says nothing. Each item comes once, in no
+        promised order. `fields` are those that filters may name.
+
+        Raises UnknownFieldError, FilterTypeError, both before the first batch.
+        """
+
     def count(self, name: str, filter: Filter | None = None) -> int:
         """How many items there are, or satisfy the filter; what was just written is counted."""
 
@@ -191,6 +218,23 @@ class Store(Protocol):
         Raises:
             UnknownFieldError, FilterTypeError: the filter does not fit the collection.
             InvalidQueryError: the embedding has another dim, or is not finite.
+        """
+
+    def candidates(
+        self,
+        name: str,
+        request: SearchRequest,
+        *,
+        fields: Sequence[str] = (),
+        embeddings: bool = False,
+    ) -> list[Candidate]:
+        """The ranking that `search` gives, ties by id, with single values for whole items.
+
+        `fields` are those that filters may name.
+
+        Raises:
+            UnknownFieldError: a field that the collection does not have.
+            FilterTypeError, InvalidQueryError: as `search`.
         """
 
     def close(self) -> None:

@@ -8,7 +8,6 @@ from collections.abc import Iterable, Mapping
 from datetime import date
 
 from search.filters.ast import And, Comparison, Filter, FilterValue, Not, Op, Or
-from search.filters.names import ITEM_FIELDS
 from search.store.schema import MISSING, Layout
 from search.types import FieldType
 
@@ -22,10 +21,7 @@ _ESCAPES = str.maketrans({'"': '\\"', "\\": "\\\\", "\n": "\\n", "\r": "\\r", "\
 
 def expression(filter: Filter, layout: Layout) -> str:
     """The expression that holds for exactly the items that satisfy the filter."""
-    columns = {name: name for name in ITEM_FIELDS} | layout.columns
-    types = {name: FieldType.STRING for name in ITEM_FIELDS}
-    types |= {field.name: field.type for field in layout.fields}
-    return _expression(filter, columns, types)
+    return _expression(filter, layout.readable)
 
 
 def id_in(ids: Iterable[str]) -> str:
@@ -50,17 +46,17 @@ def literal(value: FilterValue) -> str:
     return repr(value)
 
 
-def _expression(filter: Filter, columns: Mapping[str, str], types: Mapping[str, FieldType]) -> str:
+def _expression(filter: Filter, readable: Mapping[str, tuple[str, FieldType]]) -> str:
     match filter:
         case And(operands):
-            return all_of(*(_expression(operand, columns, types) for operand in operands))
+            return all_of(*(_expression(operand, readable) for operand in operands))
         case Or(operands):
-            parts = [_expression(operand, columns, types) for operand in operands]
+            parts = [_expression(operand, readable) for operand in operands]
             return " or ".join(f"({part})" for part in parts) or NOTHING
         case Not(operand):
-            return f"not ({_expression(operand, columns, types)})"
+            return f"not ({_expression(operand, readable)})"
         case Comparison(field):
-            return _comparison(filter, columns[field], types[field])
+            return _comparison(filter, *readable[field])
 
 
 def _comparison(comparison: Comparison, column: str, type_: FieldType) -> str:

@@ -8,18 +8,16 @@ deletes, so `delete` itself waits until they can be seen.
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
+from typing import Any
 
 import numpy as np
 
 from search.encoders.base import Embeddings
-from search.errors import (
-    CollectionNotFoundError,
-    ConflictError,
-    VitrineError,
-)
+from search.errors import CollectionNotFoundError, ConflictError, VitrineError
 from search.filters.ast import Filter
 from search.store import rows, schema
 from search.store.base import (
+    Candidate,
     Capabilities,
     CollectionInfo,
     CollectionSpec,
@@ -30,10 +28,10 @@ from search.store.base import (
 from search.store.capabilities import capabilities_of
 from search.store.connection import Connection
 from search.store.expressions import all_of, id_in
-from search.store.nearest import nearest, unit
+from search.store.nearest import Ranking, nearest, unit
 from search.store.reading import SESSION, Collection, Reader, parts_of
 from search.store.sending import send
-from search.types import Hit, Item
+from search.types import FieldValue, Hit, Item
 
 
 class MilvusStore:
@@ -215,6 +213,14 @@ class MilvusStore:
         """Everything that is stored, in batches, each item once; see `Store.scan`."""
         return self._read.entities(self._read.find(name), embeddings=embeddings)
 
+    def values(
+        self, name: str, fields: Sequence[str], filter: Filter | None = None
+    ) -> Iterator[Mapping[str, list[FieldValue]]]:
+        """The values of these fields of all items that satisfy the filter; see `Store.values`."""
+        collection = self._read.find(name)
+        columns = self._read.columns(collection, fields)
+        return self._read.values(collection, columns, self._read.expression(filter, collection))
+
     def count(self, name: str, filter: Filter | None = None) -> int:
         """How many items there are, or satisfy the filter; what was just written is counted."""
         collection = self._read.find(name)
@@ -223,8 +229,41 @@ class MilvusStore:
     def search(self, name: str, request: SearchRequest) -> list[Hit]:
         """The nearest items by cosine similarity (to 6 decimals), best first, ties by id."""
         collection = self._read.find(name)
+        ranking, _ = self._rank(collection, request, ["id"])
+        items = self._read.items(collection, [id for id, _ in ranking])
+        return [Hit(items[id], score) for id, score in ranking if id in items]
+
+    def candidates(
+        self,
+        name: str,
+        request: SearchRequest,
+        *,
+        fields: Sequence[str] = (),
+        embeddings: bool = False,
+    ) -> list[Candidate]:
+        """The ranking of `search`, with single values for whole items; see `Store.candidates`."""
+        collection = self._read.find(name)
+        layout = collection.layout
+        columns = ["id", *self._read.columns(collection, fields).values()]
+        columns += ["embedding"] if embeddings else []
+        ranking, found = self._rank(collection, request, columns)
+        return [
+            Candidate(
+                id,
+                score,
+                rows.decode_values(found[id], fields, layout),
+                np.asarray(found[id].get("embedding", ()), dtype=np.float32),
+            )
+            for id, score in ranking
+        ]
+
+    def _rank(
+        self, collection: Collection, request: SearchRequest, columns: Sequence[str]
+    ) -> tuple[Ranking, dict[str, Mapping[str, Any]]]:
+        """The page that is asked for, and the columns of everything that was found, by id."""
         query = unit(request.embedding, collection.layout.model.dim)
         condition = self._read.expression(request.filter, collection)
+        rows_found: dict[str, Mapping[str, Any]] = {}
 
         def fetch(limit: int, excluded: Sequence[str]) -> list[tuple[str, float]]:
             parts = [condition] if request.filter else []
@@ -235,15 +274,14 @@ class MilvusStore:
                 data=[query],
                 filter=all_of(*parts) if parts else "",
                 limit=limit,
-                output_fields=["id"],
+                output_fields=list(columns),
                 search_params={"metric_type": "IP", "params": {"ef": max(64, limit)}},
                 consistency_level=SESSION,
             )
+            rows_found.update((hit["id"], {"id": hit["id"], **hit["entity"]}) for hit in found)
             return [(hit["id"], hit["distance"]) for hit in found]
 
-        ranking = nearest(fetch, request)
-        items = self._read.items(collection, [id for id, _ in ranking])
-        return [Hit(items[id], score) for id, score in ranking if id in items]
+        return nearest(fetch, request), rows_found
 
     def close(self) -> None:
         """Let go of the database, its lock included. Closing twice does nothing."""

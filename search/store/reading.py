@@ -14,12 +14,13 @@ from search.errors import (
 )
 from search.filters import check_filter
 from search.filters.ast import Filter
+from search.filters.names import find_field, known_fields
 from search.store import rows, schema
 from search.store.base import Entity
 from search.store.connection import Connection
 from search.store.expressions import EVERYTHING, NOTHING, all_of, expression, id_in, literal
 from search.store.segments import SealedRows, sealed_rows
-from search.types import Item
+from search.types import FieldValue, Item
 
 IDS_PER_CALL = 500
 """Items fetched or deleted by one call: 500 of the largest rows stay below a message's limit."""
@@ -32,6 +33,9 @@ SCAN_BATCH = 10_000
 
 SCAN_BYTES = 16_000_000
 """About how much the embeddings of a page of a scan may weigh, whatever their dim."""
+
+FEW_UNSEALED = 4 * IDS_PER_CALL
+"""Up to so many rows that are not flushed yet are asked for by their ids."""
 
 STRONG = "Strong"
 SESSION = "Session"
@@ -152,8 +156,17 @@ class Reader:
             return EVERYTHING
         return expression(check_filter(filter, collection.layout.fields), collection.layout)
 
+    def columns(self, collection: Collection, fields: Sequence[str]) -> dict[str, str]:
+        """The column of each of these fields; UnknownFieldError if one does not exist."""
+        known, readable = known_fields(collection.layout.fields), collection.layout.readable
+        return {name: readable[find_field(name, known).name][0] for name in fields}
+
     def count(self, collection: Collection, condition: str) -> int:
         """How many rows satisfy the expression."""
+        sealed = self._mostly_sealed(collection, condition)
+        if sealed is not None:
+            unsealed = sum(map(len, self._unsealed(collection, sealed, condition, ["id"])))
+            return sealed.count() + unsealed
         # An empty expression is counted without a walk through the rows.
         filter = "" if condition == EVERYTHING else condition
         [row] = self.query(collection, filter, ["count(*)"], consistency=STRONG)
@@ -180,10 +193,11 @@ class Reader:
 
     def scan(self, collection: Collection, condition: str) -> Iterator[str]:
         """The ids of all rows that satisfy the expression, each once."""
-        sealed = self._sealed(collection) if condition == EVERYTHING else None
+        sealed = self._mostly_sealed(collection, condition)
         if sealed is not None:
             yield from sealed.ids()
-            yield from self.fetch(collection, sorted(sealed.unsealed), ["id"])
+            for found in self._unsealed(collection, sealed, condition, ["id"]):
+                yield from (row["id"] for row in found)
             return
         for page in self._pages(collection, condition, [], SCAN_BATCH):
             yield from page
@@ -197,6 +211,39 @@ class Reader:
             limit = min(limit, max(50, SCAN_BYTES // (4 * collection.layout.model.dim)))
         for page in self._rows(collection, columns, limit):
             yield [rows.decode_entity(row, collection.layout) for row in page]
+
+    def values(
+        self, collection: Collection, columns: Mapping[str, str], condition: str
+    ) -> Iterator[Mapping[str, list[FieldValue]]]:
+        """The values of fields, given with their columns, of all rows that satisfy it."""
+        readable = collection.layout.readable
+        types = {name: readable[name][1] for name in columns}
+        for batch in self._columns(collection, list(columns.values()), condition):
+            yield {
+                name: rows.decode_column(types[name], batch[column])
+                for name, column in columns.items()
+            }
+
+    def _columns(
+        self, collection: Collection, columns: list[str], condition: str
+    ) -> Iterator[Mapping[str, Sequence[Any]]]:
+        """These columns of all rows that satisfy the expression, a list for each."""
+        sealed = self._mostly_sealed(collection, condition)
+        if sealed is not None:
+            yield from sealed.columns(columns, SCAN_BATCH)
+            some = self._unsealed(collection, sealed, condition, columns)
+        else:
+            pages = self._pages(collection, condition, columns, SCAN_BATCH)
+            some = (list(page.values()) for page in pages)
+        for found in some:
+            yield {column: [row[column] for row in found] for column in columns}
+
+    def _unsealed(
+        self, collection: Collection, sealed: SealedRows, condition: str, columns: list[str]
+    ) -> Iterator[list[dict[str, Any]]]:
+        """The rows among those not flushed yet that satisfy the expression."""
+        for part in parts_of(sorted(sealed.unsealed)):
+            yield self.query(collection, all_of(condition, id_in(part)), ["id", *columns])
 
     def _rows(
         self, collection: Collection, columns: list[str], limit: int
@@ -212,10 +259,17 @@ class Reader:
             if found := self.fetch(collection, part, columns):
                 yield found.values()
 
-    def _sealed(self, collection: Collection) -> SealedRows | None:
+    def _sealed(self, collection: Collection, condition: str = EVERYTHING) -> SealedRows | None:
+        """The flushed rows of an embedded database that satisfy the expression."""
         if self._db.path is None:
             return None
-        return sealed_rows(self._db.path, collection.name, self._db.writing)
+        chosen = None if condition == EVERYTHING else condition
+        return sealed_rows(self._db.path, collection.name, self._db.writing, chosen)
+
+    def _mostly_sealed(self, collection: Collection, condition: str) -> SealedRows | None:
+        """The flushed rows, unless so many are not that asking for those by id is no quicker."""
+        sealed = self._sealed(collection, condition)
+        return sealed if sealed is not None and len(sealed.unsealed) <= FEW_UNSEALED else None
 
     def _pages(
         self, collection: Collection, condition: str, columns: list[str], limit: int

@@ -83,6 +83,14 @@ def decode(row: Mapping[str, Any], layout: Layout) -> Item:
     )
 
 
+def decode_values(
+    row: Mapping[str, Any], names: Sequence[str], layout: Layout
+) -> dict[str, FieldValue]:
+    """The values of these fields in a row, by name; None where the row says nothing."""
+    readable = layout.readable
+    return {name: decode_value(readable[name][1], row[readable[name][0]]) for name in names}
+
+
 def decode_entity(row: Mapping[str, Any], layout: Layout) -> Entity:
     """The entity of a row; its embedding is `(0,) float32` when the row was read without."""
     return Entity(
@@ -137,6 +145,14 @@ def decode_value(type_: FieldType, stored: Any) -> FieldValue:
             return int(stored)
         case FieldType.FLOAT:
             return float(stored)
+
+
+def decode_column(type_: FieldType, stored: Sequence[Any]) -> list[FieldValue]:
+    """The values of a whole column, as `decode_value` gives them."""
+    if type_ in (FieldType.BOOLEAN, FieldType.DATE, FieldType.STRINGS):
+        return [decode_value(type_, each) for each in stored]
+    missing = MISSING[type_]
+    return [None if each == missing else each for each in stored]
 
 
 def check_id(id: str) -> None:

@@ -18,11 +18,12 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING, Any
 
 from search.encoders.base import ModelIdentity
 from search.errors import ConfigError, ConflictError, SchemaMismatchError
+from search.filters.names import ITEM_FIELDS
 from search.store.base import CollectionSpec
 from search.types import Field, FieldType
 
@@ -65,10 +66,17 @@ class Layout:
     model: ModelIdentity
     fields: tuple[Field, ...]
 
-    @property
-    def columns(self) -> dict[str, str]:
+    @cached_property
+    def columns(self) -> Mapping[str, str]:
         """Column by field name, in order. Field names are the catalogue's and may be anything."""
         return {field.name: _column(i, field.name) for i, field in enumerate(self.fields)}
+
+    @cached_property
+    def readable(self) -> Mapping[str, tuple[str, FieldType]]:
+        """Column and type of everything that filters may name, by name."""
+        every_item = {name: (name, FieldType.STRING) for name in ITEM_FIELDS}
+        columns = self.columns
+        return every_item | {f.name: (columns[f.name], f.type) for f in self.fields}
 
     @property
     def item_columns(self) -> list[str]:

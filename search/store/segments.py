@@ -27,12 +27,14 @@ class SealedRows:
     """The flushed rows of a collection as they are at one moment.
 
     `unsealed` are the ids that were written or deleted since the last flush: what the segments
-    say of them is out of date.
+    say of them is out of date. `masks`, one for each segment, say which of its rows satisfy the
+    expression that was asked for; `find` does not look at them.
     """
 
     segments: Sequence[Any]
     deleted: Callable[[str, int], bool]
     unsealed: frozenset[str]
+    masks: Sequence[Sequence[bool]] | None = None
 
     def find(self, ids: Collection[str], columns: Sequence[str]) -> dict[str, Row]:
         """These columns of the sealed ones of these ids, by id."""
@@ -47,18 +49,47 @@ class SealedRows:
 
     def ids(self) -> Iterator[str]:
         """The ids of all sealed rows, each once."""
-        for number, segment in enumerate(self.segments):
-            yield from (id for id, row in segment.pk_to_row.items() if self._lives(id, number, row))
+        for number in range(len(self.segments)):
+            yield from self._living(number)
+
+    def count(self) -> int:
+        """How many sealed rows there are."""
+        return sum(len(self._living(number)) for number in range(len(self.segments)))
 
     def batches(self, columns: Sequence[str], size: int) -> Iterator[list[Row]]:
         """These columns of all sealed rows, each once, in lists of at most `size`."""
         for number, segment in enumerate(self.segments):
-            rows = [r for id, r in segment.pk_to_row.items() if self._lives(id, number, r)]
+            rows = list(self._living(number).values())
             for start in range(0, len(rows), size):
                 yield _take(segment, rows[start : start + size], columns)
 
-    def _lives(self, id: str, number: int, row: int) -> bool:
-        return id not in self.unsealed and self._newest(id) == (number, row)
+    def columns(self, columns: Sequence[str], size: int) -> Iterator[dict[str, list[Any]]]:
+        """These columns (neither the embedding nor JSON) as lists of at most `size` values."""
+        for number, segment in enumerate(self.segments):
+            rows = list(self._living(number).values())
+            table = segment.table.select(list(dict.fromkeys(columns)))
+            for start in range(0, len(rows), size):
+                yield table.take(rows[start : start + size]).to_pydict()
+
+    def _living(self, number: int) -> dict[str, int]:
+        """The rows of a segment that are the last version of their id and satisfy the mask."""
+        segment = self.segments[number]
+        rows = segment.pk_to_row.items()
+        if self.masks is not None:
+            mask = self.masks[number]
+            rows = [(id, row) for id, row in rows if mask[row]]
+        if len(self.segments) > 1:
+            return {
+                id: row
+                for id, row in rows
+                if id not in self.unsealed and self._newest(id) == (number, row)
+            }
+        written = segment.seqs.tolist()  # Alone, it has the last version of all: this is quicker.
+        return {
+            id: row
+            for id, row in rows
+            if id not in self.unsealed and not self.deleted(id, written[row])
+        }
 
     def _newest(self, id: str) -> tuple[int, int] | None:
         """The segment and the row in it that hold the last version; None if it was deleted."""
@@ -71,11 +102,15 @@ class SealedRows:
 
 
 def sealed_rows(
-    path: Path, collection: str, writing: Callable[[], AbstractContextManager[None]]
+    path: Path,
+    collection: str,
+    writing: Callable[[], AbstractContextManager[None]],
+    condition: str | None = None,
 ) -> SealedRows | None:
     """The sealed rows of a collection of the open database at `path`, if they can be had.
 
-    `writing` keeps writers away: between two steps of a flush, rows are in neither place.
+    With `condition`, an expression of Milvus, those that satisfy it. `writing` keeps writers away:
+    between two steps of a flush, rows are in neither place.
     """
     try:
         from milvus_lite.server_manager import server_manager_instance
@@ -88,9 +123,18 @@ def sealed_rows(
             unsealed |= engine._memtable.delete_index_snapshot().keys()
         if any({"id", _JSON_COLUMN} - set(segment.table.column_names) for segment in segments):
             return None
-        return SealedRows(segments, deleted.is_deleted, frozenset(unsealed))
+        masks = None if condition is None else _masks(engine, segments, condition)
+        return SealedRows(segments, deleted.is_deleted, frozenset(unsealed), masks)
     except Exception:  # Another Milvus Lite, or no such collection: its own answer will tell.
         return None
+
+
+def _masks(engine: Any, segments: Sequence[Any], condition: str) -> list[list[bool]]:
+    """For each segment, which of its rows satisfy the expression, as Milvus Lite itself says."""
+    from milvus_lite.search.filter import evaluate_mask
+
+    compiled = engine._compile_filter(condition)
+    return [evaluate_mask(compiled, segment.table).tolist() for segment in segments]
 
 
 def _take(segment: Any, rows: Sequence[int], columns: Sequence[str]) -> list[Row]:

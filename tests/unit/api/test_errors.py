@@ -14,7 +14,7 @@ from fastapi.testclient import TestClient
 from api.app import MAX_JSON_BYTES, create_app
 from api.errors import MAX_ENTRIES, MAX_TEXT, SENTENCES, STATUS, error_response, status_of
 from api.readiness import EngineSlot
-from api.schemas import SearchBody
+from api.requests import SearchBody
 from search import errors
 from search.config import Settings
 from search.engine import SearchEngine

@@ -1,0 +1,102 @@
+"""From a query to the groups of its page, looking at no more candidates than that takes."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from search.ranking.asked import Asked
+from search.ranking.boosting import boosted
+from search.ranking.diversity import diversified
+from search.ranking.duplicates import collapsed
+from search.ranking.groups import Group, grouped, joined, keys_of
+from search.ranking.sorting import in_order
+from search.store.base import Candidate
+from search.types import MAX_LIMIT, Query
+
+IMAGES_PER_PRODUCT = 4
+"""How many candidates are looked at for each product that is wanted, before looking again."""
+
+GROWTH = 4
+"""How many times as many are looked at when those were too few."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ranking:
+    """The groups of a page, and what is known of the whole ranking.
+
+    `found` is how many groups were seen, which are all of them if `ended`. `folded` is how many
+    products (or items) stand behind the picture of another one. `cut` says that the page lacks
+    groups, because they lie beyond what one query can look at. `relevant` is the relevant set,
+    empty where none was needed.
+    """
+
+    page: tuple[Group, ...]
+    found: int
+    ended: bool
+    folded: int
+    cut: bool
+    relevant: tuple[Candidate, ...]
+
+
+def rank(asked: Asked) -> Ranking:
+    """The groups of the query's page, in the order that `Query` promises.
+
+    Pages of one query fit together: the relevant set is the same for all of them, and what
+    follows it is in order of score, each product (or item) where its best candidate is.
+    """
+    query = asked.query
+    relevant = _relevant_set(asked)
+    opening = arranged(query, relevant)
+    groups = opening
+    looked_at = len(relevant)
+    ended = bool(query.sort) or 0 < looked_at < query.relevant
+    wanted = query.offset + query.limit
+    while not ended and len(groups) < wanted and looked_at < MAX_LIMIT:
+        looked_at = _enough(query, looked_at, wanted - len(groups))
+        found = asked.candidates(looked_at, _identity(query))
+        ended = len(found) < looked_at
+        groups = joined(opening, found, query.by)
+    return Ranking(
+        page=tuple(groups[query.offset : wanted]),
+        found=len(groups),
+        ended=ended,
+        folded=len(keys_of(opening, query.by)) - len(opening),
+        cut=not ended and len(groups) < wanted,
+        relevant=tuple(relevant),
+    )
+
+
+def arranged(query: Query, relevant: Sequence[Candidate]) -> list[Group]:
+    """The relevant set as groups, boosted, collapsed, and sorted or made diverse."""
+    groups = grouped(boosted(relevant, query.boosts), query.by)
+    if query.collapse_duplicates:
+        groups = collapsed(groups)
+    if query.sort:
+        groups = in_order(groups, query.sort)
+    if query.diversity:
+        groups = diversified(groups, query.diversity)
+    return groups
+
+
+def _relevant_set(asked: Asked) -> list[Candidate]:
+    """The first candidates with all that arranging them takes; none where it takes nothing."""
+    query = asked.query
+    counted = query.facets if query.facets_over == "relevant" else ()
+    if not query.arranges and not counted:
+        return []
+    fields = [*_identity(query), *counted]
+    fields += [sort.field for sort in query.sort] + [boost.field for boost in query.boosts]
+    pictures = query.collapse_duplicates or query.diversity > 0
+    return asked.candidates(query.relevant, list(dict.fromkeys(fields)), embeddings=pictures)
+
+
+def _identity(query: Query) -> list[str]:
+    """The fields by which candidates are grouped."""
+    return ["product_id"] if query.by == "product" else []
+
+
+def _enough(query: Query, looked_at: int, missing: int) -> int:
+    """How many candidates to look at so that the missing groups are likely among them."""
+    if query.by == "item":
+        return min(looked_at + missing, MAX_LIMIT)
+    first = looked_at + IMAGES_PER_PRODUCT * missing
+    return min(max(first, GROWTH * looked_at), MAX_LIMIT)
