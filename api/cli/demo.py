@@ -68,7 +68,7 @@ def demo(
 
 def _first_picture(queries: Path) -> Path:
     """The picture of the sample's first image query."""
-    from search.evaluation_files import load_queries
+    from search.evaluation.files import load_queries
 
     if queries.is_file():
         for query in load_queries(queries):

@@ -15,6 +15,7 @@ from api.cli.evaluate import evaluate
 from api.cli.export import export
 from api.cli.import_ import import_
 from api.cli.index import index
+from api.cli.make_queries import make_queries
 from api.cli.reindex import reindex
 from api.cli.report import report
 from api.cli.rollback import rollback
@@ -57,6 +58,7 @@ _add(search)
 _add(similar)
 _add(serve)
 _add(evaluate, "eval")
+_add(make_queries, "make-queries")
 _add(reindex)
 _add(rollback)
 _add(collections)

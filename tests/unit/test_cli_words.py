@@ -44,7 +44,7 @@ def write(rows: list[dict[str, str]]) -> str:
     return str(write_catalog(rows, Path("catalog.csv").absolute()))
 
 
-@pytest.mark.parametrize("command", ["index", "import", "reindex", "demo", "eval", "collections"])
+@pytest.mark.parametrize("command", ["index", "import", "reindex", "demo", "eval", "make-queries"])
 def test_help_reads_well_in_a_narrow_terminal(
     command: str, vitrine: Vitrine, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -2,12 +2,14 @@ import json
 import math
 from collections.abc import Sequence
 from pathlib import Path
+from typing import ClassVar
 
 import pytest
 
 from search.errors import (
     EvaluationError,
     ImageUnreadableError,
+    InvalidQueryError,
     ItemNotFoundError,
     ModelMismatchError,
     StoreError,
@@ -15,11 +17,13 @@ from search.errors import (
     VitrineError,
 )
 from search.evaluation import (
+    MEASURES,
     EvalQuery,
     evaluate,
     evaluate_rankings,
     load_qrels,
     load_queries,
+    query_settings,
 )
 from search.filters import Comparison, Op
 from search.types import Field, FieldType, Hit, ImagePart, Item, ItemPart, Page, Query, TextPart
@@ -85,7 +89,13 @@ def test_means_are_over_queries_and_parts() -> None:
     ]  # fmt: skip
     plain = json.loads(json.dumps(found.to_json()))
     assert plain["overall"]["queries"] == 3
-    assert plain["queries"][2] == {"id": "q3", "kind": "image", "ndcg_10": 0.0, "first_right": None}
+    assert plain["queries"][2] == {
+        "id": "q3",
+        "kind": "image",
+        "first_right": None,
+        "found": [],
+    } | {measure: 0.0 for measure in MEASURES}
+    assert plain["queries"][1]["found"] == ["x", "a"]
 
 
 @pytest.mark.parametrize("ranking", [["a", "b", "c"], ["c", "b", "a"], ["b", "c", "a"]])
@@ -132,6 +142,35 @@ def test_items_that_do_not_exist_are_named() -> None:
     qrels = {"q": {"a": 1, "ghost": 1}}
     with pytest.raises(EvaluationError, match=r"1 item of the qrels is not .*'ghost' .query 'q'."):
         evaluate(Ranker({"red": ["a"]}), [query("q")], qrels, existing=existing)
+
+
+def test_settings_reach_every_query() -> None:
+    class Listener:
+        heard: ClassVar[list[Query]] = []
+
+        def search(self, query: Query) -> Page:
+            self.heard.append(query)
+            return Page((Hit(Item("a", ""), 0.5),), query.limit, 0, "c", "m")
+
+    settings = query_settings(["diversity=0.3", "collapse_duplicates=true", "by=product"])
+    evaluate(Listener(), [query("q1"), query("q2")], {q: {"a": 1} for q in ("q1", "q2")},
+             settings=settings)  # fmt: skip
+    assert [(q.diversity, q.collapse_duplicates, q.by) for q in Listener.heard] == [
+        (0.3, True, "product")
+    ] * 2
+
+
+@pytest.mark.parametrize(
+    "setting", ["diversity", "limit=5", "parts=x", "colour=red", "diversity=much", "by=brand"]
+)
+def test_what_is_no_setting_is_named(setting: str) -> None:
+    with pytest.raises(EvaluationError, match=f"'{setting}' is no setting of a query"):
+        query_settings([setting])
+
+
+def test_a_setting_that_no_query_can_have_is_refused() -> None:
+    with pytest.raises(InvalidQueryError, match="diversity"):
+        query_settings(["diversity=7"])
 
 
 def test_a_query_that_fails_is_named() -> None:
@@ -182,7 +221,7 @@ def test_queries_are_read(tmp_path: Path) -> None:
         {"id": "1", "text": "red\u2028dress", "filter": "colour=red", "group": "g"},
         "",
         {"id": "2", "image": "pictures/q.jpg", "held_out": True},
-        {"id": "3", "item": "v1", "filter": {"colour": "red"}},
+        {"id": "3", "item": "v1", "filter": {"colour": "red"}, "slices": {"kind": "dress"}},
     )
     first, second, third = load_queries(path, (Field("colour", FieldType.STRING),))
     red = Comparison("colour", Op.EQ, "red")
@@ -191,6 +230,7 @@ def test_queries_are_read(tmp_path: Path) -> None:
     assert (second.kind, second.held_out) == ("image", True)
     assert third.part == ItemPart("v1")
     assert third.filter is not None
+    assert (dict(first.slices), dict(third.slices)) == ({}, {"kind": "dress"})
     assert first.to_query(limit=7).limit == 7
 
 
@@ -207,6 +247,8 @@ def test_queries_are_read(tmp_path: Path) -> None:
         ({"id": "7", "text": "a", "filtre": "b"}, "unknown key 'filtre'"),
         ({"id": "7", "text": "a", "filter": "size=3"}, "size"),
         ({"id": "7", "text": "a", "held_out": "yes"}, "'held_out' is neither"),
+        ({"id": "7", "text": "a", "slices": ["kind"]}, "'slices' is no object"),
+        ({"id": "7", "text": "a", "slices": {"kind": None}}, "'slices' is no object"),
         ({"id": "1", "text": "again"}, "'1' was given in line 1 already"),
     ],
 )

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from search.errors import EvaluationError, VitrineError
@@ -13,12 +13,15 @@ Qrels = Mapping[str, Mapping[str, int]]
 """Gains (0 or more) by item id, by query id."""
 
 _KINDS = ("text", "image", "item")
-_KEYS = (*_KINDS, "id", "filter", "group", "held_out")
+_KEYS = (*_KINDS, "id", "filter", "group", "held_out", "slices")
 
 
 @dataclass(frozen=True, slots=True)
 class EvalQuery:
-    """A query of an evaluation; `kind` is text, image or item."""
+    """A query of an evaluation; `kind` is text, image or item.
+
+    `slices` are values by the name of a column, where the query itself says to what it belongs.
+    """
 
     id: str
     kind: str
@@ -26,6 +29,7 @@ class EvalQuery:
     filter: Filter | None = None
     group: str | None = None
     held_out: bool | None = None
+    slices: Mapping[str, str] = field(default_factory=dict)
 
     def to_query(self, *, limit: int) -> Query:
         """The query that asks for its first `limit` hits."""
@@ -131,6 +135,7 @@ def _query(line: object, folder: Path, fields: Sequence[Field]) -> EvalQuery:
         filter=_filter(line.get("filter"), fields),
         group=None if group is None else str(group),
         held_out=_flag(line, "held_out"),
+        slices=_slices(line.get("slices")),
     )
     query.to_query(limit=1)  # Raises for what no engine would take.
     return query
@@ -160,6 +165,16 @@ def _flag(line: Mapping[str, object], key: str) -> bool | None:
     if value is not None and not isinstance(value, bool):
         raise EvaluationError(f"'{key}' is neither true nor false")
     return value
+
+
+def _slices(value: object) -> dict[str, str]:
+    if value is None:
+        return {}
+    if not isinstance(value, dict) or not all(
+        isinstance(each, str | int | float) for each in value.values()
+    ):
+        raise EvaluationError('\'slices\' is no object of texts, such as {"gender": "women"}')
+    return {name: str(each) for name, each in value.items()}
 
 
 def _bad_line(path: Path, number: int, why: str) -> EvaluationError:

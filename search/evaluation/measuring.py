@@ -1,43 +1,24 @@
-"""How good a ranking is: recall@k, precision@k, nDCG@10, MRR and mAP over queries with answers.
-
-Two files say what is right. `queries.jsonl` has a query a line:
-
-    {"id": "q1", "text": "red dress", "filter": "price<50", "group": "colour and kind"}
-
-with one of `text`, `image` (a path relative to the file) and `item`; `filter` (text or JSON form),
-`group` and `held_out` (true or false) are optional. `qrels.json` has every right answer with its
-gain, a whole number: `{"q1": {"item-7": 2, "item-9": 1}}`. An item without a gain, or of gain 0, is
-wrong.
-
-The measures are trec_eval's: nDCG adds up `gain / log2(rank + 1)`, everything else asks whether
-the gain is above 0. The order is the engine's own: equal scores are not ranked anew. Only the
-first `DEPTH` hits count, so mAP and MRR are those at that cut.
-"""
+"""Running queries and measuring their rankings; `search.evaluation` says how."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from itertools import islice
-from typing import Protocol
+from typing import Any, Protocol
 
 from search.errors import EvaluationError, InvalidInputError, NotFoundError
-from search.evaluation_files import EvalQuery, Qrels, load_qrels, load_queries
+from search.evaluation.files import EvalQuery, Qrels
 from search.types import Page, Query
-
-__all__ = [
-    "DEPTH",
-    "EvalQuery",
-    "Evaluation",
-    "Metrics",
-    "Qrels",
-    "QueryScore",
-    "evaluate",
-    "evaluate_rankings",
-    "load_qrels",
-    "load_queries",
-]
 
 DEPTH = 100
 """How many hits of each query are looked at: mAP is mAP@100, MRR is MRR@100."""
+
+SHOWN = 10
+"""How many hits of each query an evaluation keeps."""
+
+MEASURES = (
+    "recall_1", "recall_5", "recall_10", "precision_5", "precision_10", "ndcg_10", "mrr", "map",
+)  # fmt: skip
+"""The names of the measures, as `Metrics` and `QueryScore` have them."""
 
 _NAMED_IN_ERRORS = 5
 
@@ -66,12 +47,23 @@ class Metrics:
 
 @dataclass(frozen=True, slots=True)
 class QueryScore:
-    """One query: its nDCG@10, the rank of its first right answer (from 1) if there is one."""
+    """One query: its measures, and the rank of its first right answer (from 1) if there is one.
+
+    `found` has the ids of its first `SHOWN` hits, best first.
+    """
 
     id: str
     kind: str
-    ndcg_10: float
     first_right: int | None
+    found: tuple[str, ...]
+    recall_1: float
+    recall_5: float
+    recall_10: float
+    precision_5: float
+    precision_10: float
+    ndcg_10: float
+    mrr: float
+    map: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,23 +93,26 @@ def evaluate(
     qrels: Qrels,
     *,
     existing: Callable[[Sequence[str]], Sequence[str]] | None = None,
+    settings: Mapping[str, Any] | None = None,
+    collection: str = "the collection",
     depth: int = DEPTH,
     on_query: Callable[[int], None] | None = None,
 ) -> Evaluation:
     """Run every query and measure the rankings.
 
     `existing` says which of some item ids exist (when given, every id of the qrels must);
-    `on_query` is told how many queries are done.
+    `settings` are fields of `Query` that every query gets (see `query_settings`); `collection` is
+    what errors call what is searched; `on_query` is told how many queries are done.
 
     Raises:
         EvaluationError: queries and qrels do not belong together, or a query failed (names it).
     """
     check_answers(queries, qrels)
     if existing is not None:
-        _check_items(queries, qrels, existing)
+        _check_items(queries, qrels, existing, collection)
     rankings: dict[str, list[str]] = {}
     for done, query in enumerate(queries, start=1):
-        rankings[query.id] = _rank(searcher, query, depth)
+        rankings[query.id] = _rank(searcher, query, depth, settings or {})
         if on_query is not None:
             on_query(done)
     return evaluate_rankings(queries, qrels, rankings, depth=depth)
@@ -156,8 +151,9 @@ def evaluate_rankings(
             QueryScore(
                 id=query.id,
                 kind=query.kind,
-                ndcg_10=scores[query.id]["ndcg_10"],
                 first_right=_first_right(cut[query.id], qrels[query.id]),
+                found=tuple(cut[query.id][:SHOWN]),
+                **scores[query.id],
             )
             for query in queries
         ),
@@ -184,6 +180,7 @@ def _check_items(
     queries: Sequence[EvalQuery],
     qrels: Qrels,
     existing: Callable[[Sequence[str]], Sequence[str]],
+    collection: str,
 ) -> None:
     wanted = {item: query.id for query in queries for item in qrels[query.id]}
     found = set(existing(list(wanted)))
@@ -191,16 +188,18 @@ def _check_items(
     if missing:
         raise EvaluationError(
             f"{_count(len(missing), 'item', 'items')} of the qrels"
-            f" {'is' if len(missing) == 1 else 'are'} not in the collection: {_some(missing)}"
+            f" {'is' if len(missing) == 1 else 'are'} not in {collection}: {_some(missing)}"
             f" (query '{wanted[missing[0]]}').",
             hint="The qrels belong to another catalogue, or the collection is not complete.",
             details={"items": missing},
         )
 
 
-def _rank(searcher: Searcher, query: EvalQuery, depth: int) -> list[str]:
+def _rank(
+    searcher: Searcher, query: EvalQuery, depth: int, settings: Mapping[str, Any]
+) -> list[str]:
     try:
-        page = searcher.search(query.to_query(limit=depth))
+        page = searcher.search(replace(query.to_query(limit=depth), **settings))
     # What is wrong with the query itself. An outage is not, and leaves as what it is.
     except (InvalidInputError, NotFoundError) as error:
         raise EvaluationError(
@@ -213,9 +212,6 @@ def _rank(searcher: Searcher, query: EvalQuery, depth: int) -> list[str]:
 
 _SEEN = {True: "held_out", False: "seen"}
 _Scores = Mapping[str, Mapping[str, float]]
-_NAMES = (
-    "recall_1", "recall_5", "recall_10", "precision_5", "precision_10", "ndcg_10", "mrr", "map",
-)  # fmt: skip
 
 
 def _measure(rankings: Mapping[str, Sequence[str]], qrels: Qrels) -> _Scores:
@@ -223,10 +219,14 @@ def _measure(rankings: Mapping[str, Sequence[str]], qrels: Qrels) -> _Scores:
     import ir_measures
     from ir_measures import AP, RR, P, R, nDCG
 
-    names = dict(zip((R @ 1, R @ 5, R @ 10, P @ 5, P @ 10, nDCG @ 10, RR, AP), _NAMES, strict=True))
+    names = dict(
+        zip((R @ 1, R @ 5, R @ 10, P @ 5, P @ 10, nDCG @ 10, RR, AP), MEASURES, strict=True)
+    )
     run = {query: _falling_scores(query, items) for query, items in rankings.items()}
     asked = {query: dict(qrels[query]) for query in rankings}
-    scores: dict[str, dict[str, float]] = {query: dict.fromkeys(_NAMES, 0.0) for query in rankings}
+    scores: dict[str, dict[str, float]] = {
+        query: dict.fromkeys(MEASURES, 0.0) for query in rankings
+    }
     for metric in ir_measures.iter_calc(list(names), asked, run):
         scores[metric.query_id][names[metric.measure]] = float(metric.value)
     return scores
@@ -242,7 +242,7 @@ def _falling_scores(query: str, items: Sequence[str]) -> dict[str, float]:
 
 def _mean(queries: Sequence[EvalQuery], scores: _Scores) -> Metrics:
     means = {
-        name: sum(scores[query.id][name] for query in queries) / len(queries) for name in _NAMES
+        name: sum(scores[query.id][name] for query in queries) / len(queries) for name in MEASURES
     }
     return Metrics(queries=len(queries), **means)
 
