@@ -14,6 +14,7 @@ from search.types import (
     MAX_FIELDS,
     MAX_LIMIT,
     MAX_RELEVANT,
+    MAX_WITHOUT,
     By,
     FacetsOver,
     ImagePart,
@@ -33,6 +34,7 @@ Offset = Annotated[int, Field(ge=0, le=MAX_LIMIT, description="How many hits to 
 Text = Annotated[str, Field(max_length=20_000, description="What to look for, in words.")]
 FilterString = Annotated[str, Field(max_length=10_000)]
 FieldNames = Annotated[list[Annotated[str, Field(max_length=1_000)]], Field(max_length=MAX_FIELDS)]
+Phrases = Annotated[list[Annotated[str, Field(max_length=200)]], Field(max_length=MAX_WITHOUT)]
 Base64Image = Annotated[str, Field(description="An image file, base64-encoded.")]
 ItemId = Annotated[str, Field(max_length=10_000, description="Id of an item of the collection.")]
 
@@ -91,6 +93,14 @@ class Arrangement(BaseModel):
         True, description="A facet leaves out what the filter asks of its own field."
     )
     total: bool = Field(False, description="Count the hits of all pages.")
+    without: Phrases = Field([], description="What no hit may show, in words.")
+    literal: bool = Field(
+        False, description="Take texts as they stand: read no negation or change out of them."
+    )
+    relevance: bool = Field(False, description="Say how relevant the query and its hits are.")
+    min_relevance: float | None = Field(
+        None, ge=0, le=1, description="Leave out hits that are less relevant."
+    )
 
     def query(self, parts: tuple[QueryPart, ...], filter: Filter | None) -> Query:
         """The query as the engine wants it; raises as `Query` does."""
@@ -109,6 +119,10 @@ class Arrangement(BaseModel):
             facets_over=self.facets_over,
             facets_ignore_own=self.facets_ignore_own,
             total=self.total,
+            without=tuple(self.without),
+            literal=self.literal,
+            relevance=self.relevance,
+            min_relevance=self.min_relevance,
         )
 
 
@@ -137,6 +151,7 @@ class SearchBody(Arrangement):
                     "filter": "in_stock=true",
                 },
                 {"text": "dress", "by": "product", "facets": ["colour", "price"], "total": True},
+                {"text": "dress, not floral", "without": ["red"], "min_relevance": 0.5},
             ]
         },
     )

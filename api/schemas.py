@@ -46,6 +46,7 @@ class HitOut(VariantOut):
         description=f"Other images of the product, or nearly the same: the best {MAX_VARIANTS}."
     )
     variant_count: int = Field(description="How many variants there are in all.")
+    relevance: float | None = Field(description="0 to 1; null unless asked for.")
 
     @classmethod
     def of_hit(cls, hit: Hit) -> "HitOut":
@@ -56,6 +57,7 @@ class HitOut(VariantOut):
             boost=hit.boost,
             variants=variants,
             variant_count=hit.variant_count,
+            relevance=hit.relevance,
             **_item_values(hit.item),
         )
 
@@ -101,6 +103,10 @@ class PageOut(BaseModel):
     total: int | None = Field(description="How many hits all pages have; null unless asked for.")
     total_is_exact: bool = Field(description="If not, there are at least so many.")
     facets: list[FacetOut]
+    relevance: float | None = Field(
+        description="How likely the collection has what the query asks for, 0 to 1: below 0.5 "
+        "there is no good match. Null unless asked for."
+    )
     collection: str
     model: str
     warnings: list[str] = Field(description="What was done to the query that you may not expect.")
@@ -116,6 +122,7 @@ class PageOut(BaseModel):
             total=page.total,
             total_is_exact=page.total_is_exact,
             facets=[FacetOut.of(facet) for facet in page.facets],
+            relevance=page.relevance,
             collection=page.collection,
             model=page.model,
             warnings=list(page.warnings),

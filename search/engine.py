@@ -2,24 +2,22 @@
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from types import TracebackType
 from typing import Self
-
-import numpy as np
-from numpy.typing import NDArray
 
 from search.config import Settings
 from search.encoders import load_encoder
 from search.encoders.base import Embeddings, Encoder
 from search.errors import (
     CollectionNotFoundError,
-    InvalidQueryError,
     ItemNotFoundError,
     StoreError,
 )
 from search.images import DECODING, ImageLimits, load_image
+from search.judging import FEWEST_ITEMS, Judgement, Judges
+from search.meaning import Meaning, meaning_of
 from search.ranking.asked import Asked
 from search.ranking.checking import check_fields
 from search.ranking.facets import facets_of
@@ -27,11 +25,12 @@ from search.ranking.hits import hits_of
 from search.ranking.totals import total_of
 from search.ranking.window import Ranking
 from search.store import open_store_of
-from search.store.base import CollectionInfo, SearchRequest, Store
+from search.store.base import CollectionInfo, CollectionSpec, SearchRequest, Store
 from search.switching import Behind, Encoders, LiveVersion, Loader, Serving, check_model
 from search.types import (
     MAX_LIMIT,
     Field,
+    Hit,
     ImagePart,
     Item,
     ItemPart,
@@ -74,6 +73,7 @@ class SearchEngine:
         self._limits = limits
         check_model(store.resolve(collection), encoder)
         self._live = LiveVersion(store, collection, Encoders(encoder, load))
+        self._judges = Judges(store)
 
     @property
     def info(self) -> CollectionInfo:
@@ -115,14 +115,15 @@ class SearchEngine:
     def search(self, query: Query) -> Page:
         """Rank the collection by cosine similarity to the query, arranged as the query says.
 
-        Several parts are added up: each part's embedding times its weight, the sum L2-normalised.
+        Several parts are added up: each part's embedding times its weight, the sum L2-normalised;
+        changes and exclusions in plain English are read out of texts first (`search.meaning`).
         Items that the query itself names are left out of the ranking.
 
         Raises:
             ItemNotFoundError, ImageError, FilterError: a part or the filter cannot be used.
             UnknownFieldError: a sort, boost or facet of a field that the collection lacks.
-            InvalidQueryError: the parts cancel each other out, or a field cannot be sorted,
-                boosted by or counted.
+            InvalidQueryError: the parts cancel each other out, something is both wanted and
+                excluded, or a field cannot be sorted, boosted by or counted.
             ModelMismatchError, ModelUnavailableError: the collection was made anew with a model
                 that this engine may not or cannot load, and the version before is gone.
             CollectionNotFoundError, StoreUnavailableError: as the store says.
@@ -143,36 +144,54 @@ class SearchEngine:
     def _answer(self, query: Query, serving: Serving, clock: "_Clock") -> Page:
         found = serving.collection
         check_fields(query, found.fields)
-        asked = Asked(query, self._request(query, serving), self._store, found)
+        meaning = meaning_of(query, serving.encoder, partial(self._embed, serving=serving))
         clock.lap("encode")
+        judgement = None
+        if query.relevance or query.min_relevance is not None:
+            judgement = self._judges.judge(meaning, found, serving.encoder)
+            clock.lap("relevance")
+        asked = self._asked(query, found, meaning, judgement)
         hits, ranking = hits_of(asked)
         clock.lap("store")
         facets = facets_of(asked, ranking)
         total, is_exact = total_of(asked, ranking)
         if query.facets or query.total:
             clock.lap("facets")
+        warnings = [*meaning.notes, *_warnings(query, serving.encoder, ranking)]
+        warnings += _on_relevance(query, judgement)
         return Page(
-            hits=hits,
+            hits=_judged(hits, judgement),
             limit=query.limit,
             offset=query.offset,
             collection=found.name,
             model=found.model.name,
-            warnings=tuple(_warnings(query, serving.encoder, ranking)),
+            warnings=tuple(warnings),
             took_ms=clock.took_ms(),
             total=total,
             total_is_exact=is_exact,
             facets=facets,
+            relevance=None if judgement is None else judgement.page,
         )
 
-    def _request(self, query: Query, serving: Serving) -> SearchRequest:
+    def _asked(
+        self,
+        query: Query,
+        collection: CollectionSpec,
+        meaning: Meaning,
+        judgement: Judgement | None,
+    ) -> Asked:
         """What the query asks of the store, with its embedding."""
-        return SearchRequest(
-            embedding=self._compose(query.parts, serving),
+        request = SearchRequest(
+            embedding=meaning.embedding,
             limit=query.limit,
             offset=query.offset,
             filter=query.filter,
             exclude_ids=frozenset(p.id for p in query.parts if isinstance(p, ItemPart)),
         )
+        least = None
+        if judgement is not None and query.min_relevance:
+            least = judgement.least_score(query.min_relevance)
+        return Asked(query, request, self._store, collection, meaning.exclusion, least)
 
     def close(self) -> None:
         """Close the store."""
@@ -191,20 +210,8 @@ class SearchEngine:
         """Close the store."""
         self.close()
 
-    def _compose(self, parts: Sequence[QueryPart], serving: Serving) -> NDArray[np.float32]:
-        """The query's embedding, `(dim,) float32`, L2-normalised."""
-        weights = np.array([part.weight for part in parts], dtype=np.float32)
-        vectors = np.concatenate([self._embed(part, serving) for part in parts])
-        total = weights @ vectors
-        norm = float(np.linalg.norm(total))
-        if norm < 1e-6:
-            raise InvalidQueryError(
-                "The parts of the query cancel each other out.", hint="Change their weights."
-            )
-        return np.asarray(total / norm, dtype=np.float32)
-
     def _embed(self, part: QueryPart, serving: Serving) -> Embeddings:
-        """The embedding of one part, `(1, dim) float32`."""
+        """The embedding of one part, `(1, dim) float32`, L2-normalised."""
         match part:
             case TextPart(text=text):
                 return serving.encoder.encode_texts([text])
@@ -273,6 +280,25 @@ def _warnings(query: Query, encoder: Encoder, ranking: Ranking | None) -> list[s
             f"and they make {ranking.found:,} hits."
         )
     return warnings
+
+
+def _judged(hits: Sequence[Hit], judgement: Judgement | None) -> tuple[Hit, ...]:
+    """The hits and their variants with their relevance."""
+    if judgement is None:
+        return tuple(hits)
+    relevances = judgement.of([hit.score for hit in hits])
+    return tuple(
+        replace(hit, relevance=relevance, variants=_judged(hit.variants, judgement))
+        for hit, relevance in zip(hits, relevances)
+    )
+
+
+def _on_relevance(query: Query, judgement: Judgement | None) -> list[str]:
+    if judgement is not None:
+        return [] if judgement.is_match else ["No good match: nothing here is much like that."]
+    if not query.relevance and query.min_relevance is None:
+        return []
+    return [f"A collection of fewer than {FEWEST_ITEMS} items cannot say how relevant hits are."]
 
 
 def _no_item(id: str, collection: str) -> ItemNotFoundError:

@@ -19,6 +19,9 @@ MAX_LIMIT = 16_384
 MAX_RELEVANT = 2_000
 """Most candidates that a relevant set can have: all pairs of their embeddings are compared."""
 
+MAX_WITHOUT = 16
+"""Most phrases that one query can exclude."""
+
 MAX_FIELDS = 16
 """Most fields that one query can sort by, boost by or count the values of, each."""
 
@@ -136,8 +139,18 @@ class Query:
     filter asks of the facet's own field, so that the other choices keep their counts, unless
     `facets_ignore_own` is false. `total` counts the hits of all pages.
 
+    `without` are phrases for what no hit may show. What a text excludes ("dress, not floral") is
+    read out of it, and a text that names a change beside one image or item ("in red") changes
+    that attribute alone, unless the query is `literal`: then texts are embedded as they stand and
+    parts are added up (`search.meaning`). Hits of a query with exclusions are those of the ranking
+    that do not show what is excluded, as the model sees it; facets over the filter still count
+    all items.
+
+    `relevance` asks how relevant the query and each hit are, from 0 to 1; `min_relevance` leaves
+    out hits that are less (`search.ranking.relevance`).
+
     Raises:
-        EmptyQueryError: no part, or a text without a word in it.
+        EmptyQueryError: no part, or a text or an excluded phrase without a word in it.
         InvalidQueryError: a number out of range, a field named twice, or parts that contradict
             each other: `sort` together with `boosts` or `diversity`.
     """
@@ -156,11 +169,16 @@ class Query:
     facets_over: FacetsOver = "filter"
     facets_ignore_own: bool = True
     total: bool = False
+    without: tuple[str, ...] = ()
+    literal: bool = False
+    relevance: bool = False
+    min_relevance: float | None = None
 
     def __post_init__(self) -> None:
         blank = any(isinstance(part, TextPart) and not part.text.strip() for part in self.parts)
         if not self.parts or blank:
             raise EmptyQueryError("The query is empty.", hint="Give a text, an image or an item.")
+        _check_without(self.without)
         check_range(self.limit, self.offset)
         if not all(_is_weight(part.weight) for part in self.parts):
             raise InvalidQueryError(
@@ -194,7 +212,21 @@ def check_range(limit: int, offset: int) -> None:
 _WEIGHTS = "Weights lie between -100 and 100 and are not zero."
 
 
+def _check_without(phrases: Sequence[str]) -> None:
+    if not all(phrase.strip() for phrase in phrases):
+        raise EmptyQueryError("An excluded phrase is empty.", hint="Say what to leave out.")
+    if len(phrases) > MAX_WITHOUT:
+        raise InvalidQueryError(
+            f"The query excludes {len(phrases)} phrases.", hint=f"Exclude at most {MAX_WITHOUT}."
+        )
+
+
 def _check_arrangement(query: Query) -> None:
+    if query.min_relevance is not None and not 0 <= query.min_relevance <= 1:
+        raise InvalidQueryError(
+            f"A least relevance of {query.min_relevance} is out of range.",
+            hint="It lies between 0 (everything) and 1 (nothing).",
+        )
     if query.by not in get_args(By) or query.facets_over not in get_args(FacetsOver):
         raise InvalidQueryError(
             f"Hits by {query.by!r}, or facets over {query.facets_over!r}, are not known.",
@@ -246,7 +278,8 @@ class Hit:
 
     `boost` is what the query's boosts added: the ranking is by `score + boost`. `variants` are
     the other images of the product, and pictures nearly the same, as far as the query asks for
-    either: best first, at most `MAX_VARIANTS` of the `variant_count` that there are.
+    either: best first, at most `MAX_VARIANTS` of the `variant_count` that there are. `relevance`,
+    0..1, is there if the query asked for it.
     """
 
     item: Item
@@ -254,6 +287,7 @@ class Hit:
     boost: float = 0.0
     variants: tuple["Hit", ...] = ()
     variant_count: int = 0
+    relevance: float | None = None
 
     @property
     def id(self) -> str:
@@ -301,7 +335,9 @@ class Page:
     `warnings` says what was done to the query that the caller may not expect (a text cut at the
     model's context, say). `took_ms` is milliseconds by stage: resolve, encode, store, total; and
     facets, where something was counted. `total`, if it was asked for, is how many hits all pages
-    have together, or at least how many unless `total_is_exact`.
+    have together, or at least how many unless `total_is_exact`. `relevance`, if it was asked for,
+    is how likely the collection has what the query asks for, 0..1: below 0.5 there is no good
+    match, and the hits are the best of what does not fit.
     """
 
     hits: tuple[Hit, ...]
@@ -314,3 +350,4 @@ class Page:
     total: int | None = None
     total_is_exact: bool = True
     facets: tuple[Facet, ...] = ()
+    relevance: float | None = None

@@ -59,6 +59,35 @@ FilterText = Annotated[
         help="Only items that satisfy it, such as 'colour=red price<50 tags:summer'.",
     ),
 ]
+Without = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--not",
+        metavar="PHRASE",
+        help="What no result may show, such as floral. Can be repeated.",
+    ),
+]
+Literal = Annotated[
+    bool,
+    typer.Option(
+        "--literal",
+        help="Take texts as they stand: read no 'not', 'without' or change out of them.",
+    ),
+]
+Relevance = Annotated[
+    bool,
+    typer.Option(
+        "--relevance", help="Also say how relevant results are, 0 to 1.", rich_help_panel=ORDER
+    ),
+]
+MinRelevance = Annotated[
+    float | None,
+    typer.Option(
+        "--min-relevance",
+        help="Leave out what is less relevant, 0 to 1.",
+        rich_help_panel=ORDER,
+    ),
+]
 By = Annotated[
     str,
     typer.Option(

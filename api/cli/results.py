@@ -35,9 +35,12 @@ def show_page(page: Page, *, heading: str) -> None:
 def _table(page: Page, heading: str) -> Table:
     columns = _columns(page.hits)
     has_variants = any(hit.variant_count for hit in page.hits)
+    is_judged = page.relevance is not None
     table = Table(title=heading, title_justify="left", header_style="bold", title_style="bold")
     table.add_column("#", justify="right", style="dim")
     table.add_column("score", justify="right")
+    if is_judged:
+        table.add_column("relevance", justify="right")
     table.add_column("id", overflow="fold")
     table.add_column("title", overflow="fold", ratio=1)
     for name in columns:
@@ -47,8 +50,13 @@ def _table(page: Page, heading: str) -> Table:
     for rank, hit in enumerate(page.hits, start=page.offset + 1):
         cells = [_cell(hit.item, name) for name in columns]
         cells += [f"+{hit.variant_count}" if hit.variant_count else ""] if has_variants else []
-        table.add_row(str(rank), f"{hit.score:.3f}", hit.id, hit.item.title, *cells)
+        scores = [f"{hit.score:.3f}"] + ([_relevance(hit)] if is_judged else [])
+        table.add_row(str(rank), *scores, hit.id, hit.item.title, *cells)
     return table
+
+
+def _relevance(hit: Hit) -> str:
+    return "" if hit.relevance is None else f"{hit.relevance:.2f}"
 
 
 def total_of(page: Page) -> str:
@@ -89,6 +97,7 @@ def page_object(page: Page) -> dict[str, object]:
         "total": page.total,
         "total_is_exact": page.total_is_exact,
         "facets": [facet_object(facet) for facet in page.facets],
+        "relevance": _rounded(page.relevance),
         "collection": page.collection,
         "model": page.model,
         "warnings": list(page.warnings),
@@ -101,6 +110,7 @@ def _hit_object(hit: Hit) -> dict[str, object]:
         "id": hit.id,
         "score": round(hit.score, 6),
         "boost": round(hit.boost, 6),
+        "relevance": _rounded(hit.relevance),
         "variant_count": hit.variant_count,
         "variants": [
             {"id": each.id, "score": round(each.score, 6), **item_object(each.item)}
@@ -108,6 +118,10 @@ def _hit_object(hit: Hit) -> dict[str, object]:
         ],
         **item_object(hit.item),
     }
+
+
+def _rounded(relevance: float | None) -> float | None:
+    return None if relevance is None else round(relevance, 4)
 
 
 def facet_object(facet: Facet) -> dict[str, object]:

@@ -1,4 +1,4 @@
-"""Embeddings of the vocabulary's texts, computed once for each model."""
+"""Embeddings of texts that come again, computed once for each model."""
 
 import threading
 from collections.abc import Sequence
@@ -17,9 +17,8 @@ _lock = threading.Lock()
 def embed_known(encoder: Encoder, texts: Sequence[str]) -> Embeddings:
     """As `encoder.encode_texts`, `(n, dim) float32`; what was asked before comes from memory.
 
-    For texts of the vocabulary only, of which there are not many: what people write does not
-    belong here. The memory is shared by all encoders of one model identity, and is emptied when
-    it is full.
+    For texts that come again: those of a vocabulary, alone or with the noun of a query. The memory
+    is shared by all encoders of one model identity, and is emptied when it is full.
     """
     model = encoder.identity.fingerprint
     with _lock:

@@ -16,7 +16,7 @@ Images = Mapping[Key, Sequence[Candidate]]
 
 def hits_of(asked: Asked) -> tuple[tuple[Hit, ...], Ranking | None]:
     """The hits of the query's page; and their ranking, where more than one search was needed."""
-    if asked.query.plain:
+    if asked.plain:
         return tuple(asked.store.search(asked.collection.name, asked.request)), None
     ranking = rank(asked)
     return _hits(asked, ranking.page), ranking
@@ -64,9 +64,11 @@ def _images(asked: Asked, products: Sequence[Key]) -> Images:
         return {}
     chosen = Comparison("product_id", Op.IN, tuple(product for _, product in products))
     limit = _FIRST_LOOK
-    while len(found := asked.candidates(limit, ["product_id"], also=chosen)) == limit < MAX_LIMIT:
+    found = asked.candidates(limit, ["product_id"], also=chosen)
+    while not (found.ended or found.cut):
         limit = min(8 * limit, MAX_LIMIT)
+        found = asked.candidates(limit, ["product_id"], also=chosen)
     images: dict[Key, list[Candidate]] = {}
-    for each in found:
+    for each in found.candidates:
         images.setdefault(key_of(each, "product"), []).append(each)
     return images

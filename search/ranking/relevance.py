@@ -109,11 +109,28 @@ class Calibration:
         Raises:
             InvalidInputError: the embedding has another dim, or is not finite.
         """
+        top, depth = self._levels(embedding)
+        steps = (np.asarray(scores, dtype=np.float64) - top) / depth
+        return sigmoid(_logit(page_relevance) + FALL * steps).astype(np.float32)
+
+    def score_of(
+        self, relevance: float, embedding: NDArray[np.float32], page_relevance: float
+    ) -> float:
+        """The score that has this relevance, 0..1: the inverse of `relevance`.
+
+        -inf for 0 and less, inf for 1 and more, which no finite score has. Raises as `relevance`.
+        """
+        top, depth = self._levels(embedding)
+        if not 0 < relevance < 1:
+            return -np.inf if relevance <= 0 else np.inf
+        wanted = float(np.log(relevance / (1 - relevance)))
+        return top + depth * (wanted - _logit(page_relevance)) / FALL
+
+    def _levels(self, embedding: NDArray[np.float32]) -> tuple[float, float]:
+        """The mean of the query's best scores over the sample, and its height over all scores."""
         own = scores_of(self._query(embedding), self.sample)
-        page = np.clip(page_relevance, SURE, 1 - SURE)
-        depth = np.maximum(own.top - own.mean, LEAST_DEPTH)
-        steps = (np.asarray(scores, dtype=np.float64) - own.top) / depth
-        return sigmoid(np.log(page / (1 - page)) + FALL * steps).astype(np.float32)
+        top, mean = float(np.squeeze(own.top)), float(np.squeeze(own.mean))
+        return top, max(top - mean, LEAST_DEPTH)
 
     def to_bytes(self) -> bytes:
         """The calibration as a compressed .npz, sample and axes in half precision."""
@@ -157,6 +174,11 @@ class Calibration:
                 hint="Embed the query with the collection's own model.",
             )
         return np.asarray(embedding, dtype=np.float32)[None]
+
+
+def _logit(page_relevance: float) -> float:
+    page = float(np.clip(page_relevance, SURE, 1 - SURE))
+    return float(np.log(page / (1 - page)))
 
 
 def calibrate(background: Background, sample: Embeddings) -> Calibration:

@@ -19,6 +19,8 @@ def total_of(asked: Asked, ranking: Ranking | None) -> tuple[int | None, bool]:
         return None, True
     if ranking is not None and ranking.ended:
         return ranking.found, True
+    if ranking is not None and not asked.selects_all:
+        return ranking.found, False
     items = asked.store.count(asked.collection.name, asked.scope)
     if ranking is None:
         return items, True

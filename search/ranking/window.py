@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from search.ranking.asked import Asked
+from search.ranking.asked import GROWTH, Asked, Found
 from search.ranking.boosting import boosted
 from search.ranking.diversity import diversified
 from search.ranking.duplicates import collapsed
@@ -14,9 +14,6 @@ from search.types import MAX_LIMIT, Query
 
 IMAGES_PER_PRODUCT = 4
 """How many candidates are looked at for each product that is wanted, before looking again."""
-
-GROWTH = 4
-"""How many times as many are looked at when those were too few."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,23 +42,24 @@ def rank(asked: Asked) -> Ranking:
     """
     query = asked.query
     relevant = _relevant_set(asked)
-    opening = arranged(query, relevant)
+    opening = arranged(query, relevant.candidates)
     groups = opening
-    looked_at = len(relevant)
-    ended = bool(query.sort) or 0 < looked_at < query.relevant
+    looked_at = len(relevant.candidates)
+    ended = bool(query.sort) or relevant.ended
     wanted = query.offset + query.limit
-    while not ended and len(groups) < wanted and looked_at < MAX_LIMIT:
+    cut = False
+    while not (ended or cut) and len(groups) < wanted:
         looked_at = _enough(query, looked_at, wanted - len(groups))
         found = asked.candidates(looked_at, _identity(query))
-        ended = len(found) < looked_at
-        groups = joined(opening, found, query.by)
+        ended, cut = found.ended, found.cut
+        groups = joined(opening, found.candidates, query.by)
     return Ranking(
         page=tuple(groups[query.offset : wanted]),
         found=len(groups),
         ended=ended,
         folded=len(keys_of(opening, query.by)) - len(opening),
-        cut=not ended and len(groups) < wanted,
-        relevant=tuple(relevant),
+        cut=cut and len(groups) < wanted,
+        relevant=tuple(relevant.candidates),
     )
 
 
@@ -77,12 +75,12 @@ def arranged(query: Query, relevant: Sequence[Candidate]) -> list[Group]:
     return groups
 
 
-def _relevant_set(asked: Asked) -> list[Candidate]:
+def _relevant_set(asked: Asked) -> Found:
     """The first candidates with all that arranging them takes; none where it takes nothing."""
     query = asked.query
     counted = query.facets if query.facets_over == "relevant" else ()
     if not query.arranges and not counted:
-        return []
+        return Found([], ended=False)
     fields = [*_identity(query), *counted]
     fields += [sort.field for sort in query.sort] + [boost.field for boost in query.boosts]
     pictures = query.collapse_duplicates or query.diversity > 0

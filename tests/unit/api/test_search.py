@@ -41,8 +41,8 @@ def upload(client: TestClient, data: bytes, **form: str) -> Any:
 def test_page_says_everything(client: TestClient, rows: Rows) -> None:
     page = client.get("/v1/search", params={"q": "red floral dress", "limit": 5}).json()
     assert set(page) == {
-        "hits", "limit", "offset", "total", "total_is_exact", "facets", "collection", "model",
-        "warnings", "took_ms",
+        "hits", "limit", "offset", "total", "total_is_exact", "facets", "relevance",
+        "collection", "model", "warnings", "took_ms",
     }  # fmt: skip
     assert (page["limit"], page["offset"], page["warnings"]) == (5, 0, [])
     assert page["collection"].startswith("products")
@@ -51,7 +51,7 @@ def test_page_says_everything(client: TestClient, rows: Rows) -> None:
     row = next(row for row in rows if row["id"] == hit["id"])
     assert set(hit) == {
         "id", "score", "boost", "title", "product_id", "fields", "extra", "thumbnail_url",
-        "variants", "variant_count",
+        "variants", "variant_count", "relevance",
     }  # fmt: skip
     assert hit["title"] == row["title"]
     assert hit["product_id"] == row["product_id"]
