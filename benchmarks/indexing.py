@@ -10,6 +10,7 @@ from pathlib import Path
 from benchmarks import clip_retrieval, plain_script
 from benchmarks.measure import Measure
 from indexer import IndexOptions, IndexReport, index_catalog
+from indexer.options import MOST_BY_DEFAULT
 from search.encoders import load_encoder
 from search.encoders.base import Encoder, Lanes, Pixels
 from search.encoders.devices import CoreLanes
@@ -69,12 +70,13 @@ def _index(catalog: Path, store: Store, encoder: Encoder, options: IndexOptions)
     return index_catalog(catalog, store=store, encoder=encoder, alias=COLLECTION, options=options)
 
 
-def encoder_images_per_s(encoder: Encoder, images: list[Path], batch_size: int = 64) -> float:
+def encoder_images_per_s(encoder: Encoder, images: list[Path]) -> float:
     """Images per second of `encode_pixels` on batches that are in memory already.
 
     One batch after another on all cores, and as indexing does it, a batch in each lane: the
-    quicker of the two counts.
+    quicker of the two counts. Batches are those of indexing.
     """
+    batch_size = min(encoder.max_batch, MOST_BY_DEFAULT)
     limits = ImageLimits()
     pictures = [load_image(path, limits) for path in images]
     batches = [

@@ -18,7 +18,7 @@ from indexer.job import Job, database_of, made_with, refuse_if_alive, unfinished
 from indexer.job_report import report_text
 from indexer.memory import ImageMemory
 from indexer.missing import check_deletion, delete_missing, find_missing
-from indexer.options import IndexOptions
+from indexer.options import MOST_BY_DEFAULT, IndexOptions
 from indexer.patience import PatientStore, interrupting
 from indexer.pipeline import Pipeline
 from indexer.plan import Plan, PlannedColumn, describe_plan, plan_columns
@@ -257,7 +257,7 @@ class _Run:
                 work=preparer.prepare,
                 tally=tally,
                 workers=options.workers,
-                window=_BATCHES_AHEAD * options.batch_size * len(self.encoders),
+                window=_BATCHES_AHEAD * options.rows_at_once * len(self.encoders),
             ),
             encoders=self.encoders,
             writer=Writer(
@@ -271,7 +271,7 @@ class _Run:
             staged=self.staged,
             memory=memory,
             tally=tally,
-            batch_size=options.batch_size,
+            batch_size=options.batch_size or min(self.encoders[0].max_batch, MOST_BY_DEFAULT),
             fail=self._fail,
             on_row=self._judge_and_show(show),
             on_wait=show,

@@ -12,6 +12,9 @@ from search.config import Settings
 from search.images import ImageLimits
 from search.types import FieldType
 
+MOST_BY_DEFAULT = 64
+"""Images that the encoder gets at once, unless somebody wants more: a kill loses what it has."""
+
 
 @dataclass(frozen=True, slots=True)
 class IndexOptions:
@@ -28,13 +31,16 @@ class IndexOptions:
     copy spares downloading it for another model; with `trust_staged_images` its host is not even
     asked whether it changed.
 
+    `batch_size` is how many images the encoder gets at once; None: as many as go through its model
+    at once, at most `MOST_BY_DEFAULT`.
+
     `delete_missing` removes items that the catalogue does not have any more; above
     `max_deleted_share` (0..1) of the collection only when `confirmed`.
     """
 
     columns: ColumnNames = field(default_factory=ColumnNames)
     types: Mapping[str, FieldType] = field(default_factory=dict)
-    batch_size: int = 64
+    batch_size: int | None = None
     decode_workers: int = 0
     limits: ImageLimits = field(default_factory=ImageLimits)
     fetch: FetchOptions = field(default_factory=FetchOptions)
@@ -48,6 +54,11 @@ class IndexOptions:
     delete_missing: bool = False
     max_deleted_share: float = 0.2
     confirmed: bool = False
+
+    @property
+    def rows_at_once(self) -> int:
+        """How many rows are handed on together where no encoder is at hand to ask."""
+        return self.batch_size or MOST_BY_DEFAULT
 
     @classmethod
     def of(

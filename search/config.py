@@ -31,7 +31,9 @@ class Settings(BaseSettings):
     device: str = Field("auto", description="auto, cpu, cuda, cuda:N or mps.")
     precision: str = Field("auto", description="auto, fp32, fp16 or bf16.")
 
-    batch_size: int = Field(64, ge=1, le=4096, description="Images that the encoder gets at once.")
+    batch_size: int | None = Field(
+        None, ge=1, le=4096, description="Images that the encoder gets at once."
+    )
     decode_workers: int = Field(0, ge=0, description="Threads that decode images; 0: one per core.")
     max_image_bytes: int = Field(50_000_000, ge=1, description="Largest image file that is read.")
     max_image_pixels: int = Field(100_000_000, ge=1, description="Largest image that is decoded.")

@@ -175,7 +175,7 @@ BatchSize = Annotated[
     int | None,
     typer.Option(
         "--batch-size",
-        help="Images that the model gets at once. (default: 64)",
+        help="Images that the model gets at once. (default: 64 on a GPU, else 16)",
         rich_help_panel=RUN,
     ),
 ]

@@ -156,7 +156,7 @@ class RayRun:
         feed = Feed(
             lambda: read_tasks(work.rows, work.look_up, work.memory, work.tally),
             ray.put,
-            work.options.batch_size,
+            work.options.rows_at_once,
         )
         with closing(feed):
             for wave in feed.waves():
@@ -198,7 +198,7 @@ class RayRun:
     def _work_off(self, wave: list[Any], setup: Setup, chosen: Pools) -> None:
         ray = load_ray()
         options = self.work.options
-        parcels_a_shard = max(1, options.shard_rows // options.batch_size)
+        parcels_a_shard = max(1, options.shard_rows // options.rows_at_once)
         data = ray.data.from_arrow_refs(wave)
         for stage, workers, size, resources in (
             (Prepare, chosen.preparers, 1, {}),

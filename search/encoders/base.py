@@ -81,6 +81,10 @@ class Encoder(Protocol):
     def context_length(self) -> int:
         """Most tokens of a text that the model reads, its start and end marks included."""
 
+    @property
+    def max_batch(self) -> int:
+        """Most images or texts that go through the model at once; any number may be given."""
+
     def encode_texts(self, texts: Sequence[str]) -> Embeddings:
         """Embed texts, in order; what exceeds the context is cut off (see `truncated`)."""
 

@@ -86,6 +86,11 @@ class OpenClipEncoder:
         return {torch.float32: "fp32", torch.float16: "fp16"}.get(self._dtype, "bf16")
 
     @property
+    def max_batch(self) -> int:
+        """Most images or texts that go through the model at once."""
+        return self._max_batch
+
+    @property
     def image_size(self) -> tuple[int, int]:
         """Height and width of the pixels that `preprocess` makes."""
         _, height, width = self._transform.shape
