@@ -7,6 +7,7 @@ from collections.abc import Callable
 import typer
 
 from api.cli import console
+from api.cli.classify import classify
 from api.cli.collections import collections
 from api.cli.demo import demo
 from api.cli.doctor import doctor
@@ -21,6 +22,7 @@ from api.cli.report import report
 from api.cli.rollback import rollback
 from api.cli.search import search, similar
 from api.cli.serve import serve
+from api.cli.tag import tag
 
 app = typer.Typer(
     name="vitrine",
@@ -62,6 +64,8 @@ _add(make_queries, "make-queries")
 _add(reindex)
 _add(rollback)
 _add(collections)
+_add(classify)
+_add(tag)
 _add(duplicates)
 _add(report)
 _add(export)

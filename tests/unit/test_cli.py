@@ -6,28 +6,17 @@ import struct
 import subprocess
 import sys
 import zlib
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
 from api.cli import console
-from api.cli.main import app, main
+from api.cli.main import app
 from search.config import Settings
+from tests.command_line import Vitrine, runner
 from tests.sample_collection import SAMPLE, build, chosen_rows, is_red_floral_dress
 
 pytestmark = pytest.mark.model
-
-
-@dataclass(frozen=True)
-class Said:
-    code: int
-    out: str
-    err: str
-
-
-Vitrine = Callable[..., Said]
 
 
 @pytest.fixture(scope="module")
@@ -38,20 +27,9 @@ def collection(tmp_path_factory: pytest.TempPathFactory) -> Settings:
 @pytest.fixture
 def vitrine(
     capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> Iterator[Vitrine]:
+) -> Vitrine:
     """Run `vitrine ARGUMENTS` in an empty folder of its own."""
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("COLUMNS", "120")
-
-    def run(*arguments: str) -> Said:
-        monkeypatch.setattr(sys, "argv", ["vitrine", *arguments])
-        capfd.readouterr()
-        with pytest.raises(SystemExit) as left:
-            main()
-        captured = capfd.readouterr()
-        return Said(int(left.value.code or 0), captured.out, captured.err)
-
-    return run
+    return runner(capfd, monkeypatch, tmp_path)
 
 
 def png(width: int, height: int) -> bytes:
@@ -73,8 +51,8 @@ def test_every_command_explains_itself(vitrine: Vitrine) -> None:
     names = [command.name or command.callback.__name__ for command in app.registered_commands]
     assert names == [
         *("demo", "index", "search", "similar", "serve", "eval", "make-queries"),
-        *("reindex", "rollback", "collections", "duplicates", "report"),
-        *("export", "import", "doctor"),
+        *("reindex", "rollback", "collections", "classify", "tag", "duplicates"),
+        *("report", "export", "import", "doctor"),
     ]
     overview = vitrine("--help")
     for name in names:

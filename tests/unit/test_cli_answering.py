@@ -1,32 +1,20 @@
 """`vitrine search` with products, facets, order and totals, on a real collection."""
 
 import json
-import sys
 from collections import Counter
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from api.cli.main import main
 from api.cli.results import facet_line, total_of
 from search.config import Settings
 from search.types import Facet, FacetRange, FacetValue, Page
+from tests.command_line import Said, Vitrine, runner
 from tests.sample_collection import build, chosen_rows
 
 pytestmark = pytest.mark.model
-
-
-@dataclass(frozen=True)
-class Said:
-    code: int
-    out: str
-    err: str
-
-
-Vitrine = Callable[..., Said]
 
 
 @pytest.fixture(scope="module")
@@ -40,22 +28,10 @@ def search(
     monkeypatch: pytest.MonkeyPatch,
     tmp_path: Path,
     collection: Settings,
-) -> Iterator[Vitrine]:
+) -> Vitrine:
     """Run `vitrine search dress ARGUMENTS` in an empty folder of its own."""
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("COLUMNS", "120")
-
-    def run(*arguments: str) -> Said:
-        monkeypatch.setattr(
-            sys, "argv", ["vitrine", "search", "dress", "--db", collection.db, *arguments]
-        )
-        capfd.readouterr()
-        with pytest.raises(SystemExit) as left:
-            main()
-        captured = capfd.readouterr()
-        return Said(int(left.value.code or 0), captured.out, captured.err)
-
-    return run
+    run = runner(capfd, monkeypatch, tmp_path)
+    return partial(run, "search", "dress", "--db", collection.db)
 
 
 def page_of(said: Said) -> dict[str, Any]:
