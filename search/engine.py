@@ -158,7 +158,7 @@ class SearchEngine:
         if query.facets or query.total:
             clock.lap("facets")
         warnings = [*meaning.notes, *_warnings(query, serving.encoder, ranking)]
-        warnings += _on_relevance(query, judgement)
+        warnings += _on_relevance(query, meaning, judgement)
         return Page(
             hits=_judged(hits, judgement),
             limit=query.limit,
@@ -283,21 +283,20 @@ def _warnings(query: Query, encoder: Encoder, ranking: Ranking | None) -> list[s
 
 
 def _judged(hits: Sequence[Hit], judgement: Judgement | None) -> tuple[Hit, ...]:
-    """The hits and their variants with their relevance."""
-    if judgement is None:
+    """The hits with their relevance."""
+    if judgement is None or not hits:
         return tuple(hits)
     relevances = judgement.of([hit.score for hit in hits])
-    return tuple(
-        replace(hit, relevance=relevance, variants=_judged(hit.variants, judgement))
-        for hit, relevance in zip(hits, relevances)
-    )
+    return tuple(replace(hit, relevance=each) for hit, each in zip(hits, relevances))
 
 
-def _on_relevance(query: Query, judgement: Judgement | None) -> list[str]:
+def _on_relevance(query: Query, meaning: Meaning, judgement: Judgement | None) -> list[str]:
     if judgement is not None:
         return [] if judgement.is_match else ["No good match: nothing here is much like that."]
     if not query.relevance and query.min_relevance is None:
         return []
+    if not meaning.wanted:
+        return ["How relevant hits are cannot be said where nothing is said to be wanted."]
     return [f"A collection of fewer than {FEWEST_ITEMS} items cannot say how relevant hits are."]
 
 

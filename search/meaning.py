@@ -7,16 +7,17 @@ one attribute ("this, but in red": `search.composition`), and what is not wanted
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import TypeGuard
 
 import numpy as np
 from numpy.typing import NDArray
 
-from search.composition import Change, Composer, read_changes
+from search.composition import Change, Composer, read_changes, says_nothing
 from search.composition.texts import embed_known
 from search.encoders.base import Embeddings, Encoder
 from search.errors import InvalidQueryError
 from search.negation import NEUTRAL, Excluder, Exclusion, read_negation
-from search.types import ImagePart, ItemPart, Query, QueryPart, TextPart
+from search.types import MAX_WITHOUT, ImagePart, ItemPart, Query, QueryPart, TextPart
 
 Embedding = NDArray[np.float32]
 """`(dim,) float32`, L2-normalised."""
@@ -25,12 +26,17 @@ Embed = Callable[[QueryPart], Embeddings]
 """Embeds one part: `(1, dim) float32`, L2-normalised."""
 
 
+_ANYTHING = TextPart(NEUTRAL)
+"""What is searched with when a query only says what is not wanted."""
+
+
 @dataclass(frozen=True, slots=True)
 class Meaning:
     """A query as it is asked of the store.
 
     `wanted` are the positive parts with their embeddings, as far as they say what is looked for:
-    a change of another part is not among them. `notes` tell in words what was read out of texts.
+    a change of another part is not among them, and of "not red" there are none. `notes` tell in
+    words what was read out of texts.
     """
 
     embedding: Embedding
@@ -39,61 +45,80 @@ class Meaning:
     notes: tuple[str, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class _Changed:
+    """An image or item, the text that says how it differs, and what that names."""
+
+    source: ImagePart | ItemPart
+    text: TextPart
+    changes: Sequence[Change]
+
+
 def meaning_of(query: Query, encoder: Encoder, embed: Embed) -> Meaning:
     """Read the query's texts and compose its parts; `embed` embeds one of them.
 
     Raises:
-        InvalidQueryError: the parts cancel each other out, or something is both wanted and
-            excluded.
+        InvalidQueryError: the parts cancel each other out, something is both wanted and excluded,
+            or texts exclude more than `MAX_WITHOUT` phrases.
         EmptyQueryError: an excluded phrase is blank.
         Whatever `embed` raises.
     """
     parts, without, notes = _spoken(query)
-    exclusion = _exclusion(parts, without, encoder) if without else None
-    embedded = [(part, np.asarray(embed(part)[0])) for part in parts]
-    change = None if query.literal else _change(parts)
-    if change is None:
-        embedding, wanted = _sum(embedded), [pair for pair in embedded if pair[0].weight > 0]
+    changed = None if query.literal or _is_quoted(query.parts) else _changed(parts)
+    if changed is None:
+        embedded = [(part, np.asarray(embed(part)[0])) for part in parts]
+        embedding = _sum(embedded)
     else:
-        source, text, changes = change
-        sources = [pair for pair in embedded if pair[0] is source]
-        weight = text.weight / source.weight
-        embedding = Composer(encoder).changed(sources[0][1], text.text, weight)
-        wanted, notes = sources, [*notes, _changed_note(text, changes)]
-    if exclusion is not None:
+        embedded = [(changed.source, np.asarray(embed(changed.source)[0]))]
+        weight = changed.text.weight / changed.source.weight
+        embedding = Composer(encoder).changed(embedded[0][1], changed.text.text, weight)
+        notes = [*notes, _changed_note(changed)]
+    exclusion = None
+    if without:
+        wanted = [part.text for part, _ in embedded if _wants_words(part)]
+        exclusion = Excluder(_Remembering(encoder)).exclusion(" ".join(wanted), without)
         embedding = exclusion.away(embedding)
-    return Meaning(embedding, exclusion, tuple(wanted), tuple(notes))
+    kept = tuple(pair for pair in embedded if pair[0].weight > 0 and pair[0] != _ANYTHING)
+    return Meaning(embedding, exclusion, kept, tuple(notes))
+
+
+def _wants_words(part: QueryPart) -> TypeGuard[TextPart]:
+    return isinstance(part, TextPart) and part.weight > 0 and part != _ANYTHING
 
 
 def _spoken(query: Query) -> tuple[list[QueryPart], list[str], list[str]]:
     """The parts without what their texts exclude, all that is excluded, and notes on it."""
-    if query.literal:
+    if query.literal or (_changed(query.parts) and not _is_quoted(query.parts)):
         return list(query.parts), list(query.without), []
+    pictures = any(not isinstance(part, TextPart) and part.weight > 0 for part in query.parts)
     parts: list[QueryPart] = []
-    without, notes = list(query.without), []
+    without, notes = list(query.without), list[str]()
     for part in query.parts:
-        spoken = (
-            read_negation(part.text) if isinstance(part, TextPart) and part.weight > 0 else None
-        )
-        if spoken is None or not spoken.without:
+        if not isinstance(part, TextPart) or part.weight < 0:
             parts.append(part)
             continue
-        without += spoken.without
-        notes.append(_without_note(spoken.wanted, spoken.without))
-        if spoken.wanted:
-            parts.append(TextPart(spoken.wanted, part.weight))
-    return parts or [TextPart(NEUTRAL)], list(dict.fromkeys(without)), notes
+        spoken = read_negation(part.text)
+        if spoken.without:
+            without += spoken.without
+            notes.append(_without_note(spoken.wanted, spoken.without))
+        if spoken.wanted and not (pictures and says_nothing(spoken.wanted)):
+            parts.append(TextPart(_unquoted(spoken.wanted), part.weight))
+    if notes and not any(part.weight > 0 for part in parts):
+        parts.append(_ANYTHING)
+    return parts, _few(list(dict.fromkeys(without))), notes
 
 
-def _exclusion(parts: Sequence[QueryPart], without: Sequence[str], encoder: Encoder) -> Exclusion:
-    texts = [p.text for p in parts if isinstance(p, TextPart) and p.weight > 0]
-    return Excluder(_Remembering(encoder)).exclusion(
-        " ".join(text for text in texts if text != NEUTRAL), without
-    )
+def _few(phrases: list[str]) -> list[str]:
+    if len(phrases) > MAX_WITHOUT:
+        raise InvalidQueryError(
+            f"The query excludes {len(phrases)} phrases.",
+            hint=f"Exclude at most {MAX_WITHOUT}, or have its texts taken literally.",
+        )
+    return phrases
 
 
-def _change(parts: Sequence[QueryPart]) -> tuple[QueryPart, TextPart, Sequence[Change]] | None:
-    """The part that changes, the text that says how, and the changes; None if that is not it."""
+def _changed(parts: Sequence[QueryPart]) -> _Changed | None:
+    """What changes, and how; None if the parts are anything else than a picture and a change."""
     if len(parts) != 2 or any(part.weight < 0 for part in parts):
         return None
     texts = [part for part in parts if isinstance(part, TextPart)]
@@ -101,7 +126,17 @@ def _change(parts: Sequence[QueryPart]) -> tuple[QueryPart, TextPart, Sequence[C
     if not texts or not sources:
         return None
     changes = read_changes(texts[0].text)
-    return (sources[0], texts[0], changes) if changes else None
+    return _Changed(sources[0], texts[0], changes) if changes else None
+
+
+def _is_quoted(parts: Sequence[QueryPart]) -> bool:
+    """Whether a text is in quotes, so that no change is read out of it."""
+    return any(isinstance(part, TextPart) and '"' in part.text for part in parts)
+
+
+def _unquoted(text: str) -> str:
+    """The text without the quotes that kept it from being read."""
+    return " ".join(text.replace('"', " ").split()) or text if '"' in text else text
 
 
 def _sum(embedded: Sequence[tuple[QueryPart, Embedding]]) -> Embedding:
@@ -136,6 +171,7 @@ def _without_note(wanted: str, without: Sequence[str]) -> str:
     return f'Read as {read}{listed}. Put a text into "quotes" to have it taken as it stands.'
 
 
-def _changed_note(text: TextPart, changes: Sequence[Change]) -> str:
-    listed = ", ".join(f"{change.attribute} {change.value}" for change in changes)
-    return f"Read {text.text!r} as a change: {listed}."
+def _changed_note(changed: _Changed) -> str:
+    listed = ", ".join(f"{change.attribute} {change.value}" for change in changed.changes)
+    said = changed.text.text
+    return f'Read {said!r} as a change: {listed}. Put it into "quotes" to have it added instead.'

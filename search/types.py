@@ -279,7 +279,7 @@ class Hit:
     `boost` is what the query's boosts added: the ranking is by `score + boost`. `variants` are
     the other images of the product, and pictures nearly the same, as far as the query asks for
     either: best first, at most `MAX_VARIANTS` of the `variant_count` that there are. `relevance`,
-    0..1, is there if the query asked for it.
+    0..1, is there if the query asked for it, and not on variants.
     """
 
     item: Item
@@ -334,9 +334,10 @@ class Page:
 
     `warnings` says what was done to the query that the caller may not expect (a text cut at the
     model's context, say). `took_ms` is milliseconds by stage: resolve, encode, store, total; and
-    facets, where something was counted. `total`, if it was asked for, is how many hits all pages
-    have together, or at least how many unless `total_is_exact`. `relevance`, if it was asked for,
-    is how likely the collection has what the query asks for, 0..1: below 0.5 there is no good
+    relevance and facets, where hits were judged or something was counted. `total`, if it was asked
+    for, is how many hits all pages have together, or at least how many unless `total_is_exact`.
+    `relevance`, if it was asked for, is how likely the collection has what the query asks for,
+    0..1: below 0.5 there is no good
     match, and the hits are the best of what does not fit.
     """
 

@@ -29,6 +29,8 @@ def show_page(page: Page, *, heading: str) -> None:
         stdout.print(facet_line(facet), markup=False, highlight=False)
     times = ", ".join(f"{stage} {ms:.0f} ms" for stage, ms in page.took_ms.items())
     counted = f"{total_of(page)} · " if page.total is not None else ""
+    if page.relevance is not None:
+        counted += f"relevance of the query {page.relevance:.2f} · "
     note(f"{counted}{page.collection} · {page.model} · {times}")
 
 

@@ -5,7 +5,7 @@ from typing import Annotated
 from fastapi import APIRouter, File, Form, Query, UploadFile
 
 from api.deps import Engine, Limits, read_filter
-from api.requests import Limit, Offset, SearchBody, SearchParameters, Text
+from api.requests import Limit, Offset, Phrases, SearchBody, SearchParameters, Text
 from api.routes.responses import ERRORS
 from api.schemas import PageOut
 from search.errors import EmptyQueryError, ImageTooLargeError
@@ -50,13 +50,28 @@ def search_image(
     ] = None,
     limit: Annotated[Limit, Form()] = 10,
     offset: Annotated[Offset, Form()] = 0,
+    without: Annotated[Phrases, Form(description="What no hit may show.")] = [],  # noqa: B006
+    literal: Annotated[bool, Form(description="Take the text as it stands.")] = False,
+    relevance: Annotated[bool, Form(description="Say how relevant hits are.")] = False,
+    min_relevance: Annotated[float | None, Form(ge=0, le=1)] = None,
 ) -> PageOut:
-    """Rank the collection against an image; a text beside it counts as much as the image."""
+    """Rank the collection against an image.
+
+    A text beside it that names a change ("in blue") changes that of the image; any other counts
+    as much as the image does.
+    """
     parts: list[QueryPart] = [ImagePart(_read_upload(file, limits))]
     if text and text.strip():
         parts.append(TextPart(text))
     query = EngineQuery(
-        tuple(parts), filter=read_filter(filter, engine), limit=limit, offset=offset
+        tuple(parts),
+        filter=read_filter(filter, engine),
+        limit=limit,
+        offset=offset,
+        without=tuple(without),
+        literal=literal,
+        relevance=relevance,
+        min_relevance=min_relevance,
     )
     return PageOut.of(engine.search(query))
 

@@ -4,7 +4,7 @@
 """
 
 from search.composition.composer import Composer
-from search.composition.reading import read_changes
+from search.composition.reading import read_changes, says_nothing
 from search.composition.vocabulary import Change
 
-__all__ = ["Change", "Composer", "read_changes"]
+__all__ = ["Change", "Composer", "read_changes", "says_nothing"]

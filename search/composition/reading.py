@@ -22,6 +22,11 @@ def read_changes(text: str) -> tuple[Change, ...]:
     return tuple(changes.values())
 
 
+def says_nothing(text: str) -> bool:
+    """Whether all words of a text are empty of meaning beside a picture: "the same", "but"."""
+    return all(word in vocabulary().fillers for word in words_of(text))
+
+
 def _parts(words: Phrase, known: Vocabulary) -> Iterator[Change | None]:
     """Each value that the words name, the longest phrase first; None for an unknown word."""
     start = 0

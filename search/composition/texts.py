@@ -32,6 +32,8 @@ def embed_known(encoder: Encoder, texts: Sequence[str]) -> Embeddings:
 
 def _keep(model: str, embeddings: dict[str, Embeddings]) -> None:
     with _lock:
+        if len(embeddings) > _MOST_TEXTS:
+            return
         if len(_known) + len(embeddings) > _MOST_TEXTS:
             _known.clear()
         _known.update({(model, text): row.copy() for text, row in embeddings.items()})

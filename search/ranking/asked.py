@@ -84,8 +84,8 @@ class Asked:
             kept = self._kept(seen)
             ended = len(seen) < look or self._is_below(seen[-1].score)
             if len(kept) >= limit or ended or look == MAX_LIMIT:
-                ended = ended and len(kept) <= limit
-                return Found(kept[:limit], ended, look == MAX_LIMIT and not ended)
+                fits = len(kept) <= limit
+                return Found(kept[:limit], ended and fits, look == MAX_LIMIT and fits and not ended)
             look = min(GROWTH * look, MAX_LIMIT)
 
     def _ranked(

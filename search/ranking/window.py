@@ -45,13 +45,14 @@ def rank(asked: Asked) -> Ranking:
     opening = arranged(query, relevant.candidates)
     groups = opening
     looked_at = len(relevant.candidates)
-    ended = bool(query.sort) or relevant.ended
+    cut = relevant.cut
+    ended = relevant.ended or (bool(query.sort) and not cut)
     wanted = query.offset + query.limit
-    cut = False
     while not (ended or cut) and len(groups) < wanted:
         looked_at = _enough(query, looked_at, wanted - len(groups))
         found = asked.candidates(looked_at, _identity(query))
-        ended, cut = found.ended, found.cut
+        ended = found.ended
+        cut = found.cut or (looked_at == MAX_LIMIT and not ended)
         groups = joined(opening, found.candidates, query.by)
     return Ranking(
         page=tuple(groups[query.offset : wanted]),

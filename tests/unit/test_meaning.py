@@ -102,7 +102,6 @@ def test_hits_and_queries_have_a_relevance_if_they_are_asked(engine: SearchEngin
     assert page.relevance is not None and page.relevance > 0.8
     assert relevances == sorted(relevances, reverse=True)
     assert relevances[0] > 0.8 and relevances[-1] < 0.1
-    assert all(v.relevance is not None for hit in page.hits for v in hit.variants)
     plain = ask(engine, "red floral dress")
     assert plain.relevance is None and plain.hits[0].relevance is None
     assert [hit.id for hit in plain.hits[:3]] == [hit.id for hit in page.hits[:3]]
@@ -158,3 +157,45 @@ def test_what_cannot_be_is_refused(
 ) -> None:
     with pytest.raises(error):
         ask(engine, "red dress", **options)
+
+
+def heard(engine: SearchEngine, *parts: QueryPart | str, **options: Any) -> list[str]:
+    """The ids of the hits, in order."""
+    return [hit.id for hit in ask(engine, *parts, **options).hits]
+
+
+@pytest.mark.parametrize("text", ["the same but not floral", "this one, but not floral"])
+def test_words_that_say_nothing_beside_an_item_are_not_searched_for(
+    engine: SearchEngine, text: str
+) -> None:
+    source = ItemPart(a_dress(engine, colour="red", pattern="floral").id)
+    assert heard(engine, source, text) == heard(engine, source, without=("floral",))
+    assert heard(engine, source, "the same") == heard(engine, source)
+
+
+def test_a_change_that_is_said_as_a_denial_is_a_change(engine: SearchEngine) -> None:
+    page = ask(engine, ItemPart("v0394"), "without sleeves")
+    assert page.warnings[0].startswith("Read 'without sleeves' as a change: sleeves sleeveless.")
+
+
+def test_quotes_keep_a_text_as_it_stands(engine: SearchEngine) -> None:
+    for text in ("in red", "without sleeves", "not floral"):
+        for beside in ((), (ItemPart("v0001"),)):
+            quoted = ask(engine, *beside, f'"{text}"')
+            assert quoted.warnings == ()
+            assert [h.id for h in quoted.hits] == heard(engine, *beside, text, literal=True)
+
+
+def test_what_says_only_what_is_not_wanted_has_no_relevance(engine: SearchEngine) -> None:
+    page = ask(engine, "not red", min_relevance=0.5)
+    assert page.relevance is None and len(page.hits) == 10
+    assert any("cannot be said" in warning for warning in page.warnings)
+    away = TextPart("dress", weight=-1)
+    assert heard(engine, "not red", away) == heard(engine, "product", away, without=("red",))
+
+
+def test_texts_exclude_no_more_than_may_be_excluded(engine: SearchEngine) -> None:
+    words = [f"word{number}" for number in range(MAX_WITHOUT + 1)]
+    with pytest.raises(InvalidQueryError, match="excludes 17 phrases"):
+        ask(engine, "dress " + " ".join(f"-{word}" for word in words))
+    assert ask(engine, "dress " + " ".join(f"-{word}" for word in words[1:])).hits
