@@ -163,12 +163,13 @@ class Reader:
 
     def count(self, collection: Collection, condition: str) -> int:
         """How many rows satisfy the expression."""
-        sealed = self._mostly_sealed(collection, condition)
+        # Everything is counted without a walk through the rows, and without loading them.
+        everything = condition == EVERYTHING
+        sealed = None if everything else self._mostly_sealed(collection, condition)
         if sealed is not None:
             unsealed = sum(map(len, self._unsealed(collection, sealed, condition, ["id"])))
             return sealed.count() + unsealed
-        # An empty expression is counted without a walk through the rows.
-        filter = "" if condition == EVERYTHING else condition
+        filter = "" if everything else condition
         [row] = self.query(collection, filter, ["count(*)"], consistency=STRONG)
         return int(row["count(*)"])
 
