@@ -1,16 +1,12 @@
-"""The nouns of vitrine: fields, items, queries, hits and pages. All of them frozen."""
+"""What somebody asks: parts, filter, slice, and how the answer is arranged."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from datetime import date
-from enum import StrEnum
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, get_args
 
 from search.errors import EmptyQueryError, InvalidQueryError
 from search.filters.ast import Filter
-
-FieldValue = str | int | float | bool | date | list[str] | None
 
 MAX_LIMIT = 16_384
 """Most hits that Milvus returns for one query, offset included."""
@@ -25,46 +21,8 @@ MAX_WITHOUT = 16
 MAX_FIELDS = 16
 """Most fields that one query can sort by, boost by or count the values of, each."""
 
-MAX_VARIANTS = 10
-"""Most variants that a hit lists; `Hit.variant_count` counts all of them."""
-
 By = Literal["item", "product"]
 FacetsOver = Literal["filter", "relevant"]
-
-
-class FieldType(StrEnum):
-    """The types that a catalogue's column can have."""
-
-    STRING = "string"
-    INTEGER = "integer"
-    FLOAT = "float"
-    BOOLEAN = "boolean"
-    DATE = "date"
-    STRINGS = "strings"
-
-
-@dataclass(frozen=True, slots=True)
-class Field:
-    """A typed column of the collection: people filter, sort and facet by it."""
-
-    name: str
-    type: FieldType
-
-
-@dataclass(frozen=True, slots=True)
-class Item:
-    """One image of a catalogue with everything its row says.
-
-    `fields` holds the typed columns, `extra` whatever else the row had (JSON values). A value of
-    None means that the row says nothing about it.
-    """
-
-    id: str
-    image: str
-    title: str = ""
-    product_id: str | None = None
-    fields: Mapping[str, FieldValue] = field(default_factory=dict)
-    extra: Mapping[str, object] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -270,85 +228,3 @@ def _check_named(what: str, fields: Sequence[str]) -> None:
 
 def _is_weight(weight: float) -> bool:
     return -100 <= weight <= 100 and weight != 0
-
-
-@dataclass(frozen=True, slots=True)
-class Hit:
-    """One answer: the item, and its cosine similarity to the query (-1..1, higher is better).
-
-    `boost` is what the query's boosts added: the ranking is by `score + boost`. `variants` are
-    the other images of the product, and pictures nearly the same, as far as the query asks for
-    either: best first, at most `MAX_VARIANTS` of the `variant_count` that there are. `relevance`,
-    0..1, is there if the query asked for it, and not on variants.
-    """
-
-    item: Item
-    score: float
-    boost: float = 0.0
-    variants: tuple["Hit", ...] = ()
-    variant_count: int = 0
-    relevance: float | None = None
-
-    @property
-    def id(self) -> str:
-        """The item's id."""
-        return self.item.id
-
-
-@dataclass(frozen=True, slots=True)
-class FacetValue:
-    """A value of a field, and how many hits have it."""
-
-    value: str | bool
-    count: int
-
-
-@dataclass(frozen=True, slots=True)
-class FacetRange:
-    """A range of numbers or dates, `start <= value < end`, and how many hits lie in it."""
-
-    start: float | date
-    end: float | date
-    count: int
-
-
-@dataclass(frozen=True, slots=True)
-class Facet:
-    """How the values of a field are spread: over items, or over products if the query is by them.
-
-    `values` (texts, booleans, members of lists) are the most frequent first, ties by value, at
-    most `search.ranking.facets.MOST_VALUES` of the `distinct` there are. `ranges` (numbers, dates)
-    are in ascending order. `missing` have no value.
-    """
-
-    field: str
-    values: tuple[FacetValue, ...] = ()
-    ranges: tuple[FacetRange, ...] = ()
-    distinct: int = 0
-    missing: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class Page:
-    """A slice of the ranking, best first; hits of equal score are ordered by id.
-
-    `warnings` says what was done to the query that the caller may not expect (a text cut at the
-    model's context, say). `took_ms` is milliseconds by stage: resolve, encode, store, total; and
-    relevance and facets, where hits were judged or something was counted. `total`, if it was asked
-    for, is how many hits all pages have together, or at least how many unless `total_is_exact`.
-    `relevance`, if it was asked for, is how likely the collection has what the query asks for,
-    0..1: below 0.5 there is no good
-    match, and the hits are the best of what does not fit.
-    """
-
-    hits: tuple[Hit, ...]
-    limit: int
-    offset: int
-    collection: str
-    model: str
-    warnings: tuple[str, ...] = ()
-    took_ms: Mapping[str, float] = field(default_factory=dict)
-    total: int | None = None
-    total_is_exact: bool = True
-    facets: tuple[Facet, ...] = ()
-    relevance: float | None = None
