@@ -9,6 +9,8 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 # Set DB to search another database, SERVE_ARGS for `vitrine serve`, PYTEST_ARGS for pytest.
 DB ?= .vitrine/demo.db
 PYTEST_ARGS ?=
+# Tests wait for servers half of the time. Each worker has a model and servers of its own.
+WORKERS ?= $(shell cores=$$(nproc 2>/dev/null || echo 2); echo $$((cores < 4 ? cores : 4)))
 
 # Debian installs what is missing when make runs as root; else it says what to install.
 APT := DEBIAN_FRONTEND=noninteractive apt-get
@@ -23,7 +25,7 @@ demo: $(VENV)/.installed ## Index sample_data/ and show three searches
 	$(BIN)/vitrine demo
 
 test: $(VENV)/.installed-test libraries chromium check ## Static checks, then every test, with coverage
-	$(BIN)/python -m pytest --cov --cov-report=term $(PYTEST_ARGS)
+	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal --cov --cov-report=term $(PYTEST_ARGS)
 
 check: $(VENV)/.installed-test ## Format, lint and types
 	$(BIN)/ruff format --check .

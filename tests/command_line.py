@@ -27,7 +27,6 @@ def runner(
 ) -> Vitrine:
     """Runs `vitrine ARGUMENTS` in the folder, with a terminal of 120 columns."""
     monkeypatch.chdir(folder)
-    monkeypatch.setenv("COLUMNS", "120")
 
     def run(*arguments: str) -> Said:
         monkeypatch.setattr(sys, "argv", ["vitrine", *arguments])

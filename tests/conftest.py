@@ -15,6 +15,9 @@ from search.store import Store, open_store
 from tests.milvus_server import MilvusServer, ServerMissing, packaged_data, unpack
 from tests.required import is_required
 
+# Consoles ask for the width once, when they are made, whichever test imports them first.
+os.environ["COLUMNS"] = "120"
+
 
 @pytest.fixture(scope="session")
 def milvus_uri(request: pytest.FixtureRequest) -> Iterator[str]:

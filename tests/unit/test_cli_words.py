@@ -31,7 +31,6 @@ def collection(tmp_path_factory: pytest.TempPathFactory) -> Settings:
 def vitrine(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Vitrine:
     """Run `vitrine ARGUMENTS` in an empty folder of its own."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("COLUMNS", "120")
     return lambda *arguments: CliRunner().invoke(app, arguments)
 
 

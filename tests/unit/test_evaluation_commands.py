@@ -63,7 +63,6 @@ def files(shop: Settings, tmp_path_factory: pytest.TempPathFactory) -> list[str]
 def vitrine(shop: Settings, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Vitrine:
     """Run `vitrine ARGUMENTS` on the database, in an empty folder."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("COLUMNS", "120")
     monkeypatch.setenv("VITRINE_DB", shop.db)
     return lambda *arguments: CliRunner().invoke(app, arguments)
 
