@@ -1,0 +1,108 @@
+"""An index of the words of a collection's items, ranked by BM25.
+
+S. Robertson and H. Zaragoza, "The probabilistic relevance framework: BM25 and beyond", Foundations
+and Trends in Information Retrieval 3(4), 2009, in the variant of Lucene (bm25s, `method="lucene"`).
+"""
+
+from array import array
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from search.lexical.words import stems_of, words_of
+
+if TYPE_CHECKING:
+    from bm25s import BM25
+
+DECIMALS = 6
+"""Shares are rounded so far: what has the same words has the same share."""
+
+
+@dataclass(frozen=True, slots=True)
+class WordRanking:
+    """The items that have a word of a query, those with more of what is rare first, ties by id.
+
+    An item's share is its BM25 score over that of the best: more than 0 and at most 1, and 0 for
+    items without any of the words. `found` are the places of those with one in the index, best
+    first; `shares`, `(n,) float32`, are all items' in order of id.
+    """
+
+    index: "LexicalIndex"
+    found: NDArray[np.int64]
+    shares: NDArray[np.float32]
+
+    def __len__(self) -> int:
+        return len(self.found)
+
+    def ids(self) -> Iterator[str]:
+        """The ids, best first."""
+        return (self.index.ids[place] for place in self.found)
+
+    def share(self, id: str) -> float:
+        """The item's share; 0 also for an item that the index does not have."""
+        place = self.index.places.get(id)
+        return 0.0 if place is None else float(self.shares[place])
+
+
+@dataclass(frozen=True, slots=True)
+class LexicalIndex:
+    """The words of all items of a collection. Safe for several threads: nothing changes it.
+
+    `ids` are in order, `places` says where each is. `frequencies` says of each word how many items
+    have it, `stems` of each stem its number.
+    """
+
+    ids: Sequence[str]
+    places: Mapping[str, int]
+    frequencies: Mapping[str, int]
+    stems: Mapping[str, int]
+    scorer: "BM25 | None"
+
+    @classmethod
+    def of(cls, texts: Iterable[tuple[str, str]]) -> "LexicalIndex":
+        """The index of ids and their texts, in any order, each id once."""
+        numbers: dict[str, int] = {}
+        counted: Counter[int] = Counter()
+        rows: list[tuple[str, array[int]]] = []
+        for id, text in texts:
+            found = [numbers.setdefault(word, len(numbers)) for word in words_of(text)]
+            counted.update(set(found))
+            rows.append((id, array("I", found)))
+        rows.sort(key=lambda row: row[0])
+        words = list(numbers)
+        stems: dict[str, int] = {}
+        of_word = [stems.setdefault(stem, len(stems)) for stem in stems_of(words)]
+        frequencies = {word: counted[number] for number, word in enumerate(words)}
+        scorer = _scorer([[of_word[word] for word in row] for _, row in rows], stems)
+        ids = [id for id, _ in rows]
+        return cls(ids, {id: n for n, id in enumerate(ids)}, frequencies, stems, scorer)
+
+    def knows(self, word: str) -> bool:
+        """Whether an item has the word, or another form of it."""
+        return stems_of([word])[0] in self.stems
+
+    def ranking(self, words: Sequence[str]) -> WordRanking:
+        """The items that have any of the words."""
+        known = [self.stems[stem] for stem in stems_of(words) if stem in self.stems]
+        if self.scorer is None or not known:
+            return WordRanking(self, np.zeros(0, np.int64), np.zeros(len(self.ids), np.float32))
+        scores = self.scorer.get_scores_from_ids(known)
+        shares = np.round(scores / scores.max(), DECIMALS).astype(np.float32)
+        found = np.flatnonzero(shares > 0)
+        # The ids are in order, and a stable sort keeps them so among equals.
+        return WordRanking(self, found[np.argsort(-shares[found], kind="stable")], shares)
+
+
+def _scorer(rows: list[list[int]], stems: Mapping[str, int]) -> "BM25 | None":
+    """None if there is no word at all."""
+    from bm25s import BM25
+
+    if not stems:
+        return None
+    scorer = BM25(method="lucene", k1=1.5, b=0.75)
+    scorer.index((rows, dict(stems)), create_empty_token=False, show_progress=False)
+    return scorer
