@@ -5,6 +5,7 @@ that limits and looks are the same on every path. What an image is, is decided b
 never by its name. Sizes are checked from the header, before a pixel is decoded.
 """
 
+from search.images.cropping import LEAST_PIXELS, cropped, enlarged
 from search.images.decoding import (
     DECODING,
     DEFAULT_MAX_BYTES,
@@ -21,8 +22,11 @@ __all__ = [
     "DECODING",
     "DEFAULT_MAX_BYTES",
     "DEFAULT_MAX_PIXELS",
+    "LEAST_PIXELS",
     "ImageLimits",
+    "cropped",
     "decode_image",
+    "enlarged",
     "extent_of",
     "load_image",
     "read_image_bytes",

@@ -1,17 +1,20 @@
 """The nouns of vitrine: fields, items, queries, hits and pages. All of them frozen."""
 
+from search.types.box import Box
 from search.types.items import Field, FieldType, FieldValue, Item
-from search.types.page import MAX_VARIANTS, Facet, FacetRange, FacetValue, Hit, Page
+from search.types.page import MAX_VARIANTS, Contribution, Facet, FacetRange, FacetValue, Hit, Page
 from search.types.query import (
     MAX_FIELDS,
     MAX_LIMIT,
     MAX_RELEVANT,
+    MAX_RERANKED,
     MAX_WITHOUT,
     Boost,
     By,
     FacetsOver,
     ImagePart,
     ItemPart,
+    Mode,
     Query,
     QueryPart,
     Sort,
@@ -23,10 +26,13 @@ __all__ = [
     "MAX_FIELDS",
     "MAX_LIMIT",
     "MAX_RELEVANT",
+    "MAX_RERANKED",
     "MAX_VARIANTS",
     "MAX_WITHOUT",
     "Boost",
+    "Box",
     "By",
+    "Contribution",
     "Facet",
     "FacetRange",
     "FacetValue",
@@ -38,6 +44,7 @@ __all__ = [
     "ImagePart",
     "Item",
     "ItemPart",
+    "Mode",
     "Page",
     "Query",
     "QueryPart",

@@ -7,6 +7,7 @@ from typing import Literal, get_args
 
 from search.errors import EmptyQueryError, InvalidQueryError
 from search.filters.ast import Filter
+from search.types.box import Box
 
 MAX_LIMIT = 16_384
 """Most hits that Milvus returns for one query, offset included."""
@@ -14,6 +15,9 @@ MAX_LIMIT = 16_384
 
 MAX_RELEVANT = 2_000
 """Most candidates that a relevant set can have: all pairs of their embeddings are compared."""
+
+MAX_RERANKED = 500
+"""Most candidates that a reranker is given: each may be a picture to read and to look at."""
 
 MAX_WITHOUT = 16
 """Most phrases that one query can exclude."""
@@ -23,6 +27,7 @@ MAX_FIELDS = 16
 
 By = Literal["item", "product"]
 FacetsOver = Literal["filter", "relevant"]
+Mode = Literal["visual", "text", "hybrid"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,10 +40,14 @@ class TextPart:
 
 @dataclass(frozen=True, slots=True)
 class ImagePart:
-    """A part of a query that is shown: a file's path or the bytes of one."""
+    """A part of a query that is shown: a file's path or the bytes of one.
+
+    With a `crop` only that part of the picture counts.
+    """
 
     image: Path | bytes
     weight: float = 1.0
+    crop: Box | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +89,8 @@ class Query:
     The plain ranking is of items by score, ties by id. Everything below works on the *relevant
     set*, the first `relevant` candidates of that ranking, which is the same for every page:
 
+    - `rerank` names a reranker (`search.reranking`), which gives the first `rerank_depth` of the
+      relevant set a new order among themselves.
     - `boosts` add to the scores of the relevant set, which is then in order of the sums.
     - `by="product"` gives one hit for each `product_id`, its best image; the others are the hit's
       variants. An item without one is a product of its own.
@@ -104,13 +115,20 @@ class Query:
     that do not show what is excluded, as the model sees it; facets over the filter still count
     all items.
 
+    `mode` says what a text is compared with: `visual`, the pictures; `text`, the words of titles
+    and text fields, and only items that have one of them are hits; `hybrid`, both, which is the
+    same as `visual` for a query that wants no words. Unless the query is `literal`, words that the
+    collection does not know are read as near ones that it does. Facets over the filter count all
+    items in every mode.
+
     `relevance` asks how relevant the query and each hit are, from 0 to 1; `min_relevance` leaves
-    out hits that are less (`search.ranking.relevance`).
+    out hits that are less (`search.ranking.relevance`). `explain` gives each hit its contributions.
 
     Raises:
         EmptyQueryError: no part, or a text or an excluded phrase without a word in it.
-        InvalidQueryError: a number out of range, a field named twice, or parts that contradict
-            each other: `sort` together with `boosts` or `diversity`.
+        InvalidQueryError: a number out of range, a field named twice, the mode `text` without a
+            text, or parts that contradict each other: `sort` together with `boosts`,
+            `diversity` or `rerank`.
     """
 
     parts: tuple[QueryPart, ...]
@@ -131,6 +149,10 @@ class Query:
     literal: bool = False
     relevance: bool = False
     min_relevance: float | None = None
+    mode: Mode = "visual"
+    rerank: str | None = None
+    rerank_depth: int = 100
+    explain: bool = False
 
     def __post_init__(self) -> None:
         blank = any(isinstance(part, TextPart) and not part.text.strip() for part in self.parts)
@@ -143,11 +165,13 @@ class Query:
                 "A query part has a weight of zero or out of range.", hint=_WEIGHTS
             )
         _check_arrangement(self)
+        _check_mode(self)
 
     @property
     def arranges(self) -> bool:
         """Whether the relevant set is put into another order, or duplicates are taken out."""
-        return bool(self.sort or self.boosts or self.diversity or self.collapse_duplicates)
+        ordered = self.sort or self.boosts or self.diversity or self.rerank
+        return bool(ordered or self.collapse_duplicates)
 
     @property
     def plain(self) -> bool:
@@ -202,14 +226,32 @@ def _check_arrangement(query: Query) -> None:
         )
     if not all(_is_weight(boost.weight) for boost in query.boosts):
         raise InvalidQueryError("A boost has a weight of zero or out of range.", hint=_WEIGHTS)
-    if query.sort and (query.boosts or query.diversity):
+    if not 1 <= query.rerank_depth <= MAX_RERANKED:
         raise InvalidQueryError(
-            "The hits cannot be sorted by a field and also boosted or made diverse.",
-            hint="Leave out either sort, or boosts and diversity.",
+            f"A depth of {query.rerank_depth} to rerank is out of range.",
+            hint=f"A reranker gets between 1 and {MAX_RERANKED} candidates.",
+        )
+    if query.sort and (query.boosts or query.diversity or query.rerank):
+        raise InvalidQueryError(
+            "The hits cannot be sorted by a field and also boosted, made diverse or reranked.",
+            hint="Leave out either sort, or boosts, diversity and rerank.",
         )
     _check_named("sort", [sort.field for sort in query.sort])
     _check_named("boosts", [boost.field for boost in query.boosts])
     _check_named("facets", query.facets)
+
+
+def _check_mode(query: Query) -> None:
+    if query.mode not in get_args(Mode):
+        raise InvalidQueryError(
+            f"There is no mode {query.mode!r}.", hint=f"Modes: {', '.join(get_args(Mode))}."
+        )
+    wanted = any(isinstance(part, TextPart) and part.weight > 0 for part in query.parts)
+    if query.mode == "text" and not wanted:
+        raise InvalidQueryError(
+            "The mode text compares words, and the query has none.",
+            hint="Give a text, or leave out the mode.",
+        )
 
 
 def _check_named(what: str, fields: Sequence[str]) -> None:
