@@ -1,6 +1,8 @@
 """Encoders: images and texts into one embedding space. Importing this imports no torch."""
 
-from search.encoders.base import Embeddings, Encoder, ModelIdentity, Pixels
+from pathlib import Path
+
+from search.encoders.base import Embeddings, Encoder, ModelIdentity, PairScorer, Pixels
 from search.encoders.registry import PRESETS, ModelSource, Preset, resolve_model
 
 __all__ = [
@@ -9,10 +11,12 @@ __all__ = [
     "Encoder",
     "ModelIdentity",
     "ModelSource",
+    "PairScorer",
     "Pixels",
     "Preset",
     "load_encoder",
     "load_encoders",
+    "load_pair_scorer",
     "resolve_model",
 ]
 
@@ -43,3 +47,18 @@ def load_encoders(name: str, *, device: str = "auto", precision: str = "auto") -
     from search.encoders.devices import all_devices
 
     return [load_encoder(name, device=one, precision=precision) for one in all_devices(device)]
+
+
+def load_pair_scorer(folder: Path, *, device: str = "auto") -> PairScorer:
+    """Load a model that reads text and picture together, from a folder of transformers' making.
+
+    `device` as `load_encoder`'s. Asks no hub.
+
+    Raises:
+        ConfigError: no device of that name.
+        ModelUnavailableError: the folder holds no model, or one that cannot be read.
+        UnsupportedError: a model of a kind that is not known here.
+    """
+    from search.encoders.pair_scorer import TransformersPairScorer
+
+    return TransformersPairScorer.load(folder, device=device)

@@ -16,6 +16,13 @@ Pixels = NDArray[np.uint8]
 """`(n, 3, height, width) uint8`, RGB, resized and cropped or padded as the model wants it."""
 
 
+Places = NDArray[np.float32]
+"""`(n, rows, columns, dim) float32`, in the joint space, not normalised."""
+
+View = tuple[float, float, float, float]
+"""Left, top, right and bottom in pixels of a picture; may reach beyond its edges."""
+
+
 DECLARED = "declared:"
 """How the fingerprint begins of embeddings of which only the model's name is known."""
 
@@ -112,5 +119,36 @@ class Encoder(Protocol):
     def encode_pixels(self, pixels: Pixels) -> Embeddings:
         """Embed a batch that `preprocess` made, in order."""
 
+    def preprocess_places(self, images: Sequence[Image.Image]) -> Pixels:
+        """As `preprocess`, in the size at which `encode_places` tells places apart best."""
+
+    def encode_places(self, pixels: Pixels) -> Places:
+        """What the model sees at each place of pictures, as a grid over what was preprocessed.
+
+        Each place is taken through the model's end alone (`search.encoders.places`). Where that
+        end is a mean and a projection, and the pixels are those of `preprocess`, the mean over
+        rows and columns is the picture's embedding before it is normalised.
+
+        Raises:
+            UnsupportedError: a model that does not keep places apart.
+        """
+
+    def view(self, size: tuple[int, int]) -> View:
+        """Which part of a picture of this width and height is preprocessed, at either size.
+
+        Within the picture where it crops, beyond its edges where it pads.
+        """
+
     def lanes(self) -> AbstractContextManager[Lanes]:
         """Lanes for many batches. Meant for programs that do nothing but embed meanwhile."""
+
+
+class PairScorer(Protocol):
+    """Reads a text and a picture together. For one thread at a time."""
+
+    @property
+    def decode_at_least(self) -> tuple[int, int]:
+        """Width and height from which on a larger image says no more."""
+
+    def score(self, text: str, image: Image.Image) -> float:
+        """How likely the picture shows the text, 0..1."""

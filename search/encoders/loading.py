@@ -40,6 +40,21 @@ class LoadedModel:
     architecture: Mapping[str, object]
     preprocessing: Mapping[str, object]
 
+    def transform_at(self, scale: int) -> Callable[[Any], torch.Tensor]:
+        """The transform to so many times the width and height."""
+        size: Any = self.preprocessing["size"]
+        larger = scale * size if isinstance(size, int) else tuple(scale * side for side in size)
+        return _transform({**self.preprocessing, "size": larger})
+
+
+def _transform(preprocessing: Mapping[str, object]) -> Callable[[Any], torch.Tensor]:
+    from open_clip.transform import PreprocessCfg, image_transform_v2
+
+    made: Callable[[Any], torch.Tensor] = image_transform_v2(
+        PreprocessCfg(**preprocessing), is_train=False
+    )
+    return made
+
 
 def load_model(source: ModelSource) -> LoadedModel:
     """Load a model through open_clip.
@@ -50,7 +65,6 @@ def load_model(source: ModelSource) -> LoadedModel:
     """
     import_torchvision()
     import open_clip
-    from open_clip.transform import PreprocessCfg, image_transform_v2
 
     with _lock, _quiet():
         if source.kind is SourceKind.FOLDER:
@@ -69,12 +83,11 @@ def load_model(source: ModelSource) -> LoadedModel:
             except Exception as error:
                 raise _unavailable(source, error, no_hub) from error
     preprocessing = dict(model.visual.preprocess_cfg)
-    transform = image_transform_v2(PreprocessCfg(**preprocessing), is_train=False)
     model.eval().requires_grad_(False)
     context_length = int(getattr(tokenizer, "context_length", None) or model.context_length)
     return LoadedModel(
         model=model,
-        transform=transform,
+        transform=_transform(preprocessing),
         tokenizer=text_tokenizer(tokenizer, context_length),
         architecture=architecture or {},
         preprocessing=preprocessing,

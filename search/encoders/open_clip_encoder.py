@@ -7,11 +7,12 @@ import numpy as np
 import torch
 from PIL import Image
 
-from search.encoders.base import Embeddings, Lanes, ModelIdentity, Pixels
+from search.encoders.base import Embeddings, Lanes, ModelIdentity, Pixels, Places, View
 from search.encoders.devices import choose_device, choose_precision, lanes_on
 from search.encoders.identity import fingerprint
 from search.encoders.loading import LoadedModel, load_model
 from search.encoders.pixels import PixelTransform
+from search.encoders.places import place_features, place_scale
 from search.encoders.registry import ModelSource
 from search.errors import InvalidInputError, ModelUnavailableError
 
@@ -35,6 +36,9 @@ class OpenClipEncoder:
     ) -> None:
         self._identity = identity
         self._transform = PixelTransform(loaded.transform)
+        scale = place_scale(loaded.model.visual)
+        scaled = loaded.transform_at(scale) if scale > 1 else loaded.transform
+        self._places_transform = PixelTransform(scaled)
         self._tokenizer = loaded.tokenizer
         self._device, self._dtype = device, dtype
         self._model = loaded.model.to(device=device, dtype=dtype, memory_format=torch.channels_last)
@@ -144,12 +148,7 @@ class OpenClipEncoder:
         Raises:
             InvalidInputError: the batch has another shape or type than `preprocess` makes.
         """
-        if pixels.shape[1:] != self._transform.shape or pixels.dtype != np.uint8:
-            raise InvalidInputError(
-                f"Pixels have shape {pixels.shape} and type {pixels.dtype}; this model takes (n, "
-                f"{', '.join(map(str, self._transform.shape))}) of uint8.",
-                hint="Make them with the same encoder's preprocess.",
-            )
+        self._check(pixels, self._transform)
         rows = []
         for start in range(0, len(pixels), self._max_batch):
             some = pixels[start : start + self._max_batch]
@@ -158,9 +157,45 @@ class OpenClipEncoder:
                 rows.append(self._finish(self._model.encode_image(batch)))
         return self._joined(rows)
 
+    def preprocess_places(self, images: Sequence[Image.Image]) -> Pixels:
+        """As `preprocess`, in the size at which `encode_places` tells places apart best."""
+        return self._places_transform.preprocess(images)
+
+    def encode_places(self, pixels: Pixels) -> Places:
+        """What the model sees at each place, `(n, rows, columns, dim) float32`, not normalised.
+
+        The pixels are those of `preprocess_places`, or of `preprocess`.
+
+        Raises:
+            UnsupportedError: a model that does not keep places apart.
+            InvalidInputError: as `encode_pixels`.
+        """
+        self._check(pixels, self._transform, self._places_transform)
+        grids = []
+        for start in range(0, max(len(pixels), 1), self._max_batch):
+            some = pixels[start : start + self._max_batch]
+            with torch.inference_mode():
+                batch = self._transform.normalised(some, self._device).to(self._dtype)
+                found = place_features(self._model.visual, batch, self._identity.name)
+            grids.append(found.float().cpu().numpy())
+        return np.concatenate(grids)
+
+    def view(self, size: tuple[int, int]) -> View:
+        """Which part of a picture of this width and height is preprocessed, at either size."""
+        return self._transform.view(size)
+
     def lanes(self) -> AbstractContextManager[Lanes]:
         """Threads for many batches, to be the only ones that embed for as long as they last."""
         return lanes_on(self._device)
+
+    def _check(self, pixels: Pixels, *makers: PixelTransform) -> None:
+        if pixels.dtype == np.uint8 and any(pixels.shape[1:] == each.shape for each in makers):
+            return
+        raise InvalidInputError(
+            f"Pixels have shape {pixels.shape} and type {pixels.dtype}; this model takes (n, "
+            f"{', '.join(map(str, makers[0].shape))}) of uint8.",
+            hint="Make them with the same encoder's preprocess.",
+        )
 
     def _finish(self, features: torch.Tensor) -> Embeddings:
         """Normalise in fp32, whatever the model computed in."""

@@ -92,6 +92,21 @@ class PixelTransform:
             resized = np.asarray(self._by_pillow(image))
         _place(resized, out, self._fill)
 
+    def view(self, size: tuple[int, int]) -> tuple[float, float, float, float]:
+        """Which part of a picture of this width and height is taken: left, top, right, bottom.
+
+        In pixels of the picture; beyond its edges where the transform pads.
+        """
+        across, down = _sane_size(size)
+        _, *room = self.shape
+        (left, right), (top, bottom) = (
+            _taken(whole, part, target, side)
+            for whole, part, target, side in zip(
+                size, (across, down), self._target((across, down)), reversed(room)
+            )
+        )
+        return left, top, right, bottom
+
     def normalised(self, pixels: Bytes, device: torch.device) -> torch.Tensor:
         """A batch `(n, 3, height, width) uint8` as `(n, 3, height, width) float32`, normalised.
 
@@ -181,12 +196,27 @@ def _middle(size: int, room: int) -> tuple[slice, slice]:
     return slice(0, size), slice(start, start + size)
 
 
+def _taken(whole: int, part: int, target: int, side: int) -> tuple[float, float]:
+    """Where what is taken begins and ends, of a picture's `whole` width (or height).
+
+    Its middle `part` is resized to `target`, and the middle of that makes `side`, or is padded.
+    """
+    there, here = _middle(target, side)
+    scale = target / part
+    start = (whole - part) // 2 + (there.start - here.start) / scale
+    return start, start + side / scale
+
+
+def _sane_size(size: tuple[int, int]) -> tuple[int, int]:
+    limit = MAX_ASPECT * min(size)
+    return min(size[0], limit), min(size[1], limit)
+
+
 def _of_sane_aspect(image: Image.Image) -> Image.Image:
     width, height = image.size
-    limit = MAX_ASPECT * min(width, height)
-    if max(width, height) <= limit:
+    across, down = _sane_size(image.size)
+    if (across, down) == image.size:
         return image
-    across, down = min(width, limit), min(height, limit)
     left, top = (width - across) // 2, (height - down) // 2
     middle = image.crop((left, top, left + across, top + down))
     middle.info = {}  # The image's extent is not that of its middle.
