@@ -13,7 +13,7 @@ import typer
 from api.cli import options
 from api.cli.classify import split_names
 from api.cli.console import counted, note, print_json, stdout
-from search.errors import ConfigError, VitrineError
+from search.errors import ConfigError
 
 if TYPE_CHECKING:
     from search.config import Settings
@@ -24,6 +24,7 @@ SHOWN = 10
 """Disagreements of each attribute that a person sees; `--disagreements` writes all."""
 
 MOST_IN_JSON = 100
+MOST_ON_SHEET = 100
 _DIGITS = 4
 
 
@@ -68,14 +69,19 @@ def tag(
         Path | None,
         typer.Option(help="Write the disagreements with the catalogue to this CSV file."),
     ] = None,
+    html: Annotated[
+        Path | None,
+        typer.Option("--html", help="Write the disagreements with their pictures to this file."),
+    ] = None,
     model: options.Model = None,
     device: options.Device = None,
     json: options.Json = False,
 ) -> None:
     """Find out colour, pattern, kind and so on of every item, and compare with the catalogue.
 
-    Works on the embeddings that the collection has: no picture is opened. The values are those of
-    the --attributes file, else of the collection's own column, else those that vitrine knows.
+    Works on the embeddings that the collection has: no picture is opened, but for --html. The
+    values are those of the --attributes file, else of the collection's own column, else those that
+    vitrine knows.
     Where the column says otherwise than the picture, the clearest cases are listed: often the
     catalogue is wrong.
 
@@ -86,7 +92,7 @@ def tag(
     Examples:
 
       vitrine tag --out tags.csv
-      vitrine tag --columns colour,article_type --disagreements check.csv
+      vitrine tag --columns colour,article_type --disagreements check.csv --html check.html
       vitrine tag --attributes attributes.toml --against colour=base_colour --json
     """
     settings = options.make_settings(db=db, collection=collection, model=model, device=device)
@@ -98,6 +104,9 @@ def tag(
     if disagreements:
         _write_disagreements(disagreements, found)
         note(f"Wrote {disagreements}")
+    if html:
+        write_sheet(html, found, settings)
+        note(f"Wrote {html}")
     if json:
         print_json(findings_object(found))
     else:
@@ -118,6 +127,7 @@ def look_into(
     from indexer.care.progress import Stage
     from search.encoders import load_encoder
     from search.labelling import plan_taggings, read_attributes, tag_collection
+    from search.regions import WHOLES, has_regions
     from search.store import open_store_of
 
     given = read_attributes(attributes) if attributes else None
@@ -126,6 +136,7 @@ def look_into(
         plan = plan_taggings(store, spec.name, names=names, attributes=given, against=against)
         name = settings.model or spec.model.name
         encoder = load_encoder(name, device=settings.device, precision=settings.precision)
+        items = store.count(spec.name, WHOLES if has_regions(spec.fields) else None)
         count, started = store.count(spec.name), time.monotonic()
         with shown_steps() as on_step:
             stage = Stage("Tagging", count, on_step)
@@ -133,7 +144,23 @@ def look_into(
                 store, spec.name, encoder, plan, on_tags=on_tags, on_done=stage.at
             )
     seconds = time.monotonic() - started
-    return Findings(spec.name, spec.model.name, count, seconds, tagged)
+    return Findings(spec.name, spec.model.name, items, seconds, tagged)
+
+
+def write_sheet(path: Path, found: Findings, settings: "Settings") -> None:
+    """Write a page of the clearest disagreements; raises VitrineError if that is not possible."""
+    from api.cli.care import thumbnails_of, write_page
+
+    shown = {
+        one.tagging.attribute.name: one.agreement.disagreements[:MOST_ON_SHEET]
+        if one.agreement
+        else []
+        for one in found.tagged
+    }
+    images = thumbnails_of(settings, (each.image for some in shown.values() for each in some))
+    write_page(
+        path, "tags.html", {"found": found, "shown": shown, "line": _line, "pictures": images}
+    )
 
 
 def findings_object(found: Findings) -> dict[str, object]:
@@ -219,16 +246,10 @@ def _written(path: Path | None) -> Iterator[Callable[[Sequence["Tag"]], None]]:
     if path is None:
         yield lambda tags: None
         return
-    part = path.with_name(path.name + ".part")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with part.open("w", encoding="utf-8", newline="") as file:
-            yield _jsonl(file) if path.suffix == ".jsonl" else _csv(file)
-        part.replace(path)
-    except OSError as error:
-        raise _unwritable(path, error) from error
-    finally:
-        part.unlink(missing_ok=True)
+    from api.cli.care import whole_file
+
+    with whole_file(path) as file:
+        yield _jsonl(file) if path.suffix == ".jsonl" else _csv(file)
 
 
 def _csv(file: TextIO) -> Callable[[Sequence["Tag"]], None]:
@@ -263,9 +284,3 @@ def _write_disagreements(path: Path, found: Findings) -> None:
             row["confidence"], row["own"] = f"{each.confidence:.4f}", f"{each.own:.4f}"
             writer.writerow(row)
     write_text(path, buffer.getvalue())
-
-
-def _unwritable(path: Path, error: OSError) -> VitrineError:
-    return VitrineError(
-        f"Cannot write {path}: {error.strerror}.", hint="Choose another place for it."
-    )

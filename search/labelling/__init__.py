@@ -2,7 +2,8 @@
 
 `Labeller` compares embeddings with the values of an `Attribute`; `Calibration` makes confidences
 of the cosines; `Presence` says of each label by itself whether it fits; `tag_collection` goes
-through a whole collection and compares with the catalogue's own columns.
+through a whole collection and compares with the catalogue's own columns; `moderate_collection`
+flags what a shop does not want to show.
 """
 
 from search.labelling.attributes import (
@@ -19,7 +20,15 @@ from search.labelling.calibrating import (
     match_frequencies,
 )
 from search.labelling.comparing import Agreement, Disagreement
+from search.labelling.flags import Flag, read_flags
 from search.labelling.labeller import Labeller
+from search.labelling.moderating import (
+    Flagged,
+    Flagger,
+    Known,
+    Moderated,
+    moderate_collection,
+)
 from search.labelling.planning import USUAL, plan_taggings
 from search.labelling.presence import Presence
 from search.labelling.tagging import Tag, Tagged, Tagging, tag_collection
@@ -30,7 +39,12 @@ __all__ = [
     "Attribute",
     "Calibration",
     "Disagreement",
+    "Flag",
+    "Flagged",
+    "Flagger",
+    "Known",
     "Labeller",
+    "Moderated",
     "Presence",
     "Tag",
     "Tagged",
@@ -40,8 +54,10 @@ __all__ = [
     "default_attributes",
     "fit_temperature",
     "match_frequencies",
+    "moderate_collection",
     "named_attribute",
     "plan_taggings",
     "read_attributes",
+    "read_flags",
     "tag_collection",
 ]

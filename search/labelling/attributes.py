@@ -9,8 +9,8 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any, TypeGuard
 
-from search.composition.vocabulary import vocabulary, words_of
 from search.errors import ConfigError
+from search.vocabulary import vocabulary, words_of
 
 ALONE = (
     "{}", "a photo of a {}", "a product photo of a {}", "{} for sale", "a picture of {}",
@@ -115,12 +115,14 @@ def attribute_of(values: Iterable[str]) -> Attribute | None:
 def default_attributes() -> Mapping[str, Attribute]:
     """The attributes of the vocabulary of fashion that comes with vitrine, and `kind`."""
     read = vocabulary()
-    said: dict[str, dict[str, str]] = {name: {} for name in read.values}
-    for phrase, change in read.phrases.items():
-        said[change.attribute][" ".join(phrase)] = change.value
+    before_nouns = {name: each.values for name, each in read.attributes.items() if not each.alone}
+    said: dict[str, dict[str, str]] = {name: {} for name in read.attributes}
+    for phrase, sense in read.phrases.items():
+        if sense.own:
+            said[sense.attribute.name][" ".join(phrase)] = sense.own
     found = {
         name: Attribute(name, values, values, BEFORE_A_NOUN, MappingProxyType(said[name]))
-        for name, values in read.values.items()
+        for name, values in before_nouns.items()
     }
     nouns = read.nouns
     kinds = MappingProxyType({plain(noun): noun for noun in nouns})

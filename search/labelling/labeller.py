@@ -5,9 +5,9 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from search.composition.vocabulary import vocabulary
 from search.encoders.base import Embeddings, Encoder
 from search.labelling.attributes import ALONE, Attribute
+from search.vocabulary import vocabulary
 
 NEAREST_NOUNS = 3
 """How many of the nouns nearest to an item stand for what it is."""

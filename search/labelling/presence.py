@@ -3,10 +3,10 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from search.composition.vocabulary import vocabulary
 from search.encoders.base import Embeddings
 from search.labelling.attributes import ALONE, Attribute
 from search.labelling.labeller import Labeller
+from search.vocabulary import vocabulary
 
 STANDS_OUT = 2.5
 """Standard deviations above the background at which a label is as likely as not."""

@@ -11,14 +11,11 @@ from search.labelling.attributes import Attribute
 from search.labelling.calibrating import Calibration, calibrate
 from search.labelling.comparing import Agreement, Disagreement
 from search.labelling.labeller import Labeller
-from search.store.base import Entity, Store
+from search.labelling.sampling import sampled
+from search.regions import is_part
+from search.store.base import CollectionSpec, Entity, Store
 from search.switching import check_model
 from search.types import Item
-
-SAMPLE = 10_000
-"""Items by which confidences are calibrated; in larger collections drawn by a fixed seed."""
-
-_BATCH = 1_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,8 +57,8 @@ def tag_collection(
     """Read a collection once and find every attribute of every item.
 
     `on_tags` gets the tags of a batch: item by item in no promised order, each item's in the order
-    of `taggings`. `on_done` hears how many items are done. Memory is bounded. No picture is
-    read, nothing is written.
+    of `taggings`. `on_done` hears how many entities are done, regions of pictures among them.
+    Memory is bounded. No picture is read, nothing is written.
 
     Raises:
         CollectionNotFoundError: no such collection or alias.
@@ -72,16 +69,15 @@ def tag_collection(
     labeller = Labeller(encoder)
     started = [
         Tagged(tagging, calibration, _agreement(tagging))
-        for tagging, calibration in zip(
-            taggings, _calibrations(store, spec.name, labeller, taggings)
-        )
+        for tagging, calibration in zip(taggings, _calibrations(store, spec, labeller, taggings))
     ]
     done = 0
-    for batch in store.scan(spec.name, embeddings=True):
-        if batch:
+    for stored in store.scan(spec.name, embeddings=True):
+        # Tags are of items: parts of their pictures have none of their own.
+        if batch := [entity for entity in stored if not is_part(entity.item)]:
             on_tags(_tags_of(batch, labeller, started))
-            done += len(batch)
-            on_done(done)
+        done += len(stored)
+        on_done(done)
     return started
 
 
@@ -145,20 +141,13 @@ def said_of(item: Item, column: str | None) -> str:
 
 
 def _calibrations(
-    store: Store, name: str, labeller: Labeller, taggings: Sequence[Tagging]
+    store: Store, collection: CollectionSpec, labeller: Labeller, taggings: Sequence[Tagging]
 ) -> list[Calibration]:
     if not any(tagging.column for tagging in taggings):
         return [Calibration() for _ in taggings]
-    ids = _sampled_ids(store, name)
-    parts, items = [], []
-    for start in range(0, len(ids), _BATCH):
-        there, embeddings = store.embeddings(name, ids[start : start + _BATCH])
-        found = store.get(name, there)
-        parts.append(embeddings)
-        items += [found[id] for id in there]
+    items, sample = sampled(store, collection)
     if not items:
         return [Calibration() for _ in taggings]
-    sample = np.concatenate(parts)
     return [_calibration(labeller, tagging, sample, items) for tagging in taggings]
 
 
@@ -171,15 +160,3 @@ def _calibration(
     owns = (tagging.attribute.value_of(said_of(item, tagging.column)) for item in items)
     codes = np.array([-1 if own is None else numbers[own] for own in owns], np.int64)
     return calibrate(labeller.cosines(tagging.attribute, sample), codes)
-
-
-def _sampled_ids(store: Store, name: str) -> list[str]:
-    """All ids, or `SAMPLE` of them, each as likely as any other (Vitter's algorithm R)."""
-    rng = np.random.default_rng(0)
-    chosen: list[str] = []
-    for count, id in enumerate(store.scan_ids(name)):
-        if count < SAMPLE:
-            chosen.append(id)
-        elif (place := int(rng.integers(count + 1))) < SAMPLE:
-            chosen[place] = id
-    return chosen
