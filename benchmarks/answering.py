@@ -1,148 +1,262 @@
-"""What products, facets, order and totals cost beside the bare search, and what diversity does.
+"""What each thing that a query can ask for costs beside the bare search, and what diversity does.
 
-    python -m benchmarks.answering                cost on 50,000 items, embedded
-    python -m benchmarks.answering --diversity sample_data/catalog.csv
+    python -m benchmarks.answering ../shared/catalog       cost on 50,000 items, embedded
+    python -m benchmarks.answering sample_data --diversity
 
-The cost is measured from the query's embedding on: random unit vectors around 200 centres, four
-images to a product, a Zipf-like spread of colours. The encoder's time is the same for all.
+A query is measured whole, as `SearchEngine.search` answers it, with the encoder. The items are the
+catalogue's, with its pictures' embeddings, repeated with a little noise; four images to a product,
+prices and the like drawn by lot. Each query's text is another one, so that nothing is remembered,
+but in the rows that say so. The last columns are the shares of the time that was spent in the
+encoder and in calls of Milvus (its client included).
 """
 
+import csv
 import tempfile
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any, TypeVar, cast
 
 import numpy as np
 import typer
 from numpy.typing import NDArray
 
 from benchmarks.measure import percentile
+from benchmarks.querying import texts
 from search.config import Settings
 from search.encoders import load_encoder
-from search.encoders.base import ModelIdentity
+from search.encoders.base import Embeddings, Encoder
 from search.engine import SearchEngine
 from search.filters import Comparison, Op
-from search.images import ImageLimits
-from search.ranking.asked import Asked
-from search.ranking.facets import facets_of
-from search.ranking.hits import hits_of
-from search.ranking.totals import total_of
-from search.store import CollectionSpec, Entity, SearchRequest, Store, open_store
-from search.types import Boost, Field, FieldType, Item, Query, Sort, TextPart
+from search.images import ImageLimits, load_image
+from search.store import CollectionSpec, Entity, Store, open_store
+from search.store.connection import Connection
+from search.store.milvus import MilvusStore
+from search.types import (
+    Boost,
+    Field,
+    FieldType,
+    FieldValue,
+    Item,
+    ItemPart,
+    Query,
+    QueryPart,
+    Sort,
+    TextPart,
+)
+
+T = TypeVar("T")
 
 SEED = 20_240_531
-DIM = 256
 IMAGES = 4
-COLOURS = [f"colour {number:02}" for number in range(40)]
-SPEC = CollectionSpec(
-    "answering__v1",
-    ModelIdentity("mini", "f", DIM),
-    (
-        Field("colour", FieldType.STRING),
-        Field("price", FieldType.FLOAT),
-        Field("in_stock", FieldType.BOOLEAN),
-        Field("popularity", FieldType.INTEGER),
-    ),
+NOISE = 0.01
+WARM_UP = 2
+BATCH = 64
+COLLECTION = "answering__v1"
+FIELDS = (
+    Field("colour", FieldType.STRING),
+    Field("price", FieldType.FLOAT),
+    Field("in_stock", FieldType.BOOLEAN),
+    Field("popularity", FieldType.INTEGER),
 )
 DEAR = Comparison("price", Op.GTE, 60.0)
 TEXT = (TextPart("x"),)
-CASES: Mapping[str, Query] = {
-    "bare search": Query(TEXT),
-    "bare search, filtered": Query(TEXT, filter=DEAR),
-    "by product": Query(TEXT, by="product"),
-    "by product, filtered": Query(TEXT, by="product", filter=DEAR),
-    "sort": Query(TEXT, sort=(Sort("price"),)),
-    "boosts": Query(TEXT, boosts=(Boost("popularity", 0.1), Boost("in_stock", 0.05))),
-    "diversity": Query(TEXT, diversity=0.3),
-    "collapse_duplicates": Query(TEXT, collapse_duplicates=True),
-    "facets of two fields": Query(TEXT, facets=("colour", "price")),
-    "facets of two fields, filtered": Query(TEXT, facets=("colour", "price"), filter=DEAR),
-    "facets over the relevant set": Query(TEXT, facets=("colour",), facets_over="relevant"),
-    "facets by product": Query(TEXT, by="product", facets=("colour", "price")),
-    "total": Query(TEXT, total=True),
-    "total, filtered": Query(TEXT, total=True, filter=DEAR),
-    "total by product": Query(TEXT, by="product", total=True),
-    "page 11 by product": Query(TEXT, by="product", offset=100),
+
+Case = Callable[[str], Query]
+"""The query of a case about a text."""
+
+
+def asking(**options: Any) -> Case:
+    """A text query with these options."""
+    return lambda text: Query((TextPart(text),), **options)
+
+
+def _changed(text: str) -> Query:
+    """An item, and a change of its colour to the text's."""
+    place = sum(map(ord, text)) % 1_000
+    parts: tuple[QueryPart, ...] = (ItemPart(_id(place)), TextPart(f"in {text.split()[0]}"))
+    return Query(parts)
+
+
+BARE = "bare search"
+FILTERED = "bare search, filtered"
+CASES: Mapping[str, Case] = {
+    BARE: asking(),
+    FILTERED: asking(filter=DEAR),
+    "relevance": asking(relevance=True),
+    "least relevance": asking(min_relevance=0.5),
+    "exclusion": asking(without=("logo",)),
+    "exclusion, asked before": asking(without=("logo",)),
+    "change of an item": _changed,
+    "by product": asking(by="product"),
+    "by product, filtered": asking(by="product", filter=DEAR),
+    "sort": asking(sort=(Sort("price"),)),
+    "boosts": asking(boosts=(Boost("popularity", 0.1), Boost("in_stock", 0.05))),
+    "diversity": asking(diversity=0.3),
+    "collapse_duplicates": asking(collapse_duplicates=True),
+    "facets of two fields": asking(facets=("colour", "price")),
+    "facets of two fields, filtered": asking(facets=("colour", "price"), filter=DEAR),
+    "facets over the relevant set": asking(facets=("colour",), facets_over="relevant"),
+    "facets by product": asking(by="product", facets=("colour", "price")),
+    "total": asking(total=True),
+    "total, filtered": asking(total=True, filter=DEAR),
+    "total by product": asking(by="product", total=True),
+    "total with a least relevance": asking(min_relevance=0.5, total=True),
+    "page 11 by product": asking(by="product", offset=100),
 }
+AGAIN = frozenset(name for name in CASES if name.endswith("asked before"))
+"""Cases whose query was asked just before, so that the texts that it needs are known."""
+
 SHARES = (0.0, 0.1, 0.2, 0.3, 0.5, 0.7, 0.9)
-BARE = {False: "bare search", True: "bare search, filtered"}
 
 
-def fill(store: Store, count: int, rng: np.random.Generator) -> NDArray[np.float32]:
-    """Write the collection; the centres that its embeddings lie around, `(200, dim) float32`."""
-    store.create(SPEC)
-    centres = _unit(rng.normal(size=(200, DIM)))
-    shares = 1 / np.arange(1, len(COLOURS) + 1)
-    colours = rng.choice(COLOURS, size=count, p=shares / shares.sum())
+@dataclass(slots=True)
+class Spent:
+    """Seconds by where they were spent, since `seconds` was cleared."""
+
+    seconds: defaultdict[str, float] = field(default_factory=lambda: defaultdict(float))
+
+    @contextmanager
+    def on(self, what: str) -> Iterator[None]:
+        """Count the time inside as spent on that."""
+        started = time.perf_counter()
+        yield
+        self.seconds[what] += time.perf_counter() - started
+
+
+class TimedConnection(Connection):
+    """A connection that counts the time of its calls."""
+
+    def __init__(self, uri: str, spent: Spent) -> None:
+        super().__init__(uri)
+        self._spent = spent
+
+    def call(self, method: Callable[..., T], *args: object, slow: bool = False, **kw: object) -> T:
+        """As `Connection.call`."""
+        with self._spent.on("milvus"):
+            return super().call(method, *args, slow=slow, **kw)
+
+
+class TimedEncoder:
+    """An encoder that counts the time of its texts."""
+
+    def __init__(self, encoder: Encoder, spent: Spent) -> None:
+        self._encoder = encoder
+        self._spent = spent
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._encoder, name)
+
+    def encode_texts(self, texts: Sequence[str]) -> Embeddings:
+        """As the encoder's."""
+        with self._spent.on("encoder"):
+            return self._encoder.encode_texts(texts)
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """What one query took, in milliseconds."""
+
+    total: float
+    encoder: float
+    milvus: float
+
+
+def fill(store: Store, encoder: Encoder, catalog: Path, count: int) -> None:
+    """Write a collection of `count` items."""
+    rng = np.random.default_rng(SEED)
+    titles, own = embedded(encoder, catalog)
+    store.create(CollectionSpec(COLLECTION, encoder.identity, FIELDS))
+    colours = [f"colour {number:02}" for number in range(40)]
+    shares = 1 / np.arange(1, len(colours) + 1)
+    drawn = rng.choice(colours, size=count, p=shares / shares.sum())
     prices = np.round(rng.lognormal(3.8, 0.6, size=count), 2)
     popular = rng.geometric(0.02, size=count)
-    embeddings = _unit(centres[rng.integers(200, size=count)] + rng.normal(size=(count, DIM)) / 12)
     for start in range(0, count, 5_000):
-        store.upsert(
-            SPEC.name,
-            [
-                Entity(
-                    Item(
-                        f"item {i:06}",
-                        f"images/{i}.jpg",
-                        f"Item {i}",
-                        f"product {i // IMAGES:06}",
-                        {
-                            "colour": str(colours[i]),
-                            "price": float(prices[i]),
-                            "in_stock": i % 5 > 0,
-                            "popularity": int(popular[i]),
-                        },
-                    ),
-                    embeddings[i],
-                    "",
-                    "",
-                )
-                for i in range(start, min(start + 5_000, count))
-            ],
-        )
-    store.flush(SPEC.name)
-    return centres
+        places = range(start, min(start + 5_000, count))
+        rows = own[[place % len(own) for place in places]]
+        rows = _unit(rows + rng.normal(scale=NOISE, size=rows.shape))
+        entities = []
+        for place, row in zip(places, rows):
+            values: dict[str, FieldValue] = {
+                "colour": str(drawn[place]),
+                "price": float(prices[place]),
+                "in_stock": place % 5 > 0,
+                "popularity": int(popular[place]),
+            }
+            product = f"product {place // IMAGES:06}"
+            title = titles[place % len(own)]
+            item = Item(_id(place), f"images/{place}.jpg", title, product, values)
+            entities.append(Entity(item, row, "", ""))
+        store.upsert(COLLECTION, entities)
+    store.flush(COLLECTION)
 
 
-def costs(uri: str, count: int, rounds: int) -> dict[str, list[float]]:
-    """Milliseconds of each case; the cases take turns, each round with an embedding of its own."""
-    rng = np.random.default_rng(SEED)
-    store = open_store(uri)
+def embedded(encoder: Encoder, catalog: Path) -> tuple[list[str], Embeddings]:
+    """The titles of the catalogue's items and the embeddings of their images."""
+    with (catalog / "catalog.csv").open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    parts = []
+    for start in range(0, len(rows), BATCH):
+        files = [catalog / row["image"] for row in rows[start : start + BATCH]]
+        least = encoder.decode_at_least
+        images = [load_image(each, ImageLimits(), at_least=least) for each in files]
+        parts.append(encoder.encode_images(images))
+    return [row["title"] for row in rows], np.concatenate(parts)
+
+
+def costs(uri: str, catalog: Path, count: int, rounds: int) -> dict[str, list[Taken]]:
+    """What the queries of each case took; the cases take turns, each query with its own text."""
+    spent = Spent()
+    store = MilvusStore(TimedConnection(uri, spent))
     try:
-        centres = fill(store, count, rng)
-        taken: dict[str, list[float]] = {name: [] for name in CASES}
-        for turn in range(rounds + 2):
-            embedding = _unit(centres[turn % 200] + rng.normal(size=DIM) / 8)
-            for name, query in CASES.items():
-                started = time.perf_counter()
-                _answer(store, query, embedding)
-                if turn >= 2:  # The first two warm up.
-                    taken[name].append((time.perf_counter() - started) * 1000)
+        encoder = load_encoder("mini", device="cpu")
+        fill(store, encoder, catalog, count)
+        timed = cast(Encoder, TimedEncoder(encoder, spent))
+        engine = SearchEngine(store, timed, COLLECTION, ImageLimits())
+        said = texts()
+        taken: dict[str, list[Taken]] = {name: [] for name in CASES}
+        for turn in range(WARM_UP + rounds):
+            for name, case in CASES.items():
+                query = case(next(said))
+                if name in AGAIN:
+                    engine.search(query)
+                found = _timed(engine, query, spent)
+                if turn >= WARM_UP:
+                    taken[name].append(found)
         return taken
     finally:
         if "://" in uri:
-            store.drop(SPEC.name)
+            store.drop(COLLECTION)
         store.close()
 
 
-def _answer(store: Store, query: Query, embedding: NDArray[np.float32]) -> None:
-    request = SearchRequest(embedding, query.limit, query.offset, query.filter)
-    asked = Asked(query, request, store, SPEC)
-    _, ranking = hits_of(asked)
-    facets_of(asked, ranking)
-    total_of(asked, ranking)
+def _timed(engine: SearchEngine, query: Query, spent: Spent) -> Taken:
+    spent.seconds.clear()
+    started = time.perf_counter()
+    engine.search(query)
+    total = time.perf_counter() - started
+    of = spent.seconds
+    return Taken(1000 * total, 1000 * of["encoder"], 1000 * of["milvus"])
 
 
-def print_costs(taken: Mapping[str, list[float]], say: Callable[[str], None]) -> None:
-    say("| | p50 ms | p95 ms | p50 / bare | p95 / bare |")
-    say("|---|---|---|---|---|")
-    for name, query in CASES.items():
-        bare = taken[BARE[query.filter is not None]]
-        p50, p95 = percentile(taken[name], 0.5), percentile(taken[name], 0.95)
+def print_costs(taken: Mapping[str, list[Taken]], say: Callable[[str], None]) -> None:
+    say("| | p50 ms | p95 ms | p50 / bare | p95 / bare | encoder | Milvus | both |")
+    say("|---|---|---|---|---|---|---|---|")
+    for name, found in taken.items():
+        bare = [each.total for each in taken[FILTERED if "filtered" in name else BARE]]
+        own = [each.total for each in found]
+        p50, p95 = percentile(own, 0.5), percentile(own, 0.95)
         ratios = p50 / percentile(bare, 0.5), p95 / percentile(bare, 0.95)
-        say(f"| {name} | {p50:.0f} | {p95:.0f} | {ratios[0]:.2f} | {ratios[1]:.2f} |")
+        encoder = sum(each.encoder for each in found) / sum(own)
+        milvus = sum(each.milvus for each in found) / sum(own)
+        say(
+            f"| {name} | {p50:.0f} | {p95:.0f} | {ratios[0]:.2f} | {ratios[1]:.2f} "
+            f"| {encoder:.0%} | {milvus:.0%} | {encoder + milvus:.0%} |"
+        )
 
 
 def print_diversity(catalog: Path, kind: str, colour: str, say: Callable[[str], None]) -> None:
@@ -206,22 +320,27 @@ def _unit(vectors: NDArray[np.float64]) -> NDArray[np.float32]:
     return np.asarray(vectors / norms, dtype=np.float32)
 
 
+def _id(place: int) -> str:
+    return f"item {place:06}"
+
+
 def main(
+    catalog: Annotated[Path, typer.Argument(help="Folder of a catalogue.")] = Path("sample_data"),
     diversity: Annotated[
-        Path | None, typer.Option(help="A catalogue on which to measure diversity instead.")
-    ] = None,
+        bool, typer.Option("--diversity", help="Measure what diversity does instead.")
+    ] = False,
     kind: Annotated[str, typer.Option(help="Its column of kinds.")] = "kind",
     colour: Annotated[str, typer.Option(help="Its column of colours.")] = "colour",
-    items: Annotated[int, typer.Option(help="Items of the collection.")] = 50_000,
-    rounds: Annotated[int, typer.Option(help="Queries of each case.")] = 20,
+    items: Annotated[int, typer.Option(min=1_000, help="Items of the collection.")] = 50_000,
+    rounds: Annotated[int, typer.Option(min=1, help="Queries of each case.")] = 20,
     db: Annotated[str | None, typer.Option(help="A Milvus server's URL; else embedded.")] = None,
 ) -> None:
     """Print the table as Markdown."""
-    if diversity is not None:
-        print_diversity(diversity, kind, colour, typer.echo)
+    if diversity:
+        print_diversity(catalog / "catalog.csv", kind, colour, typer.echo)
         return
     with tempfile.TemporaryDirectory(prefix="vitrine-bench-") as folder:
-        print_costs(costs(db or f"{folder}/answering.db", items, rounds), typer.echo)
+        print_costs(costs(db or f"{folder}/answering.db", catalog, items, rounds), typer.echo)
 
 
 if __name__ == "__main__":

@@ -19,9 +19,9 @@ import typer
 from numpy.typing import NDArray
 from PIL import Image
 
-from search.composition import Composer
-from search.composition.vocabulary import vocabulary
+from search.composition import Composer, read_changes
 from search.encoders import Encoder, load_encoder
+from search.vocabulary import vocabulary
 
 SAMPLE = Path("sample_data")
 TUNING_QUESTIONS = 1_000
@@ -133,13 +133,13 @@ class Ways:
 
     def difference(self, task: Task, strength: float) -> Vectors:
         """Source + wanted text - text of the value that the source's image is nearest to."""
-        values = self.texts(vocabulary().values[task.attribute])
+        values = self.texts(vocabulary().attributes[task.attribute].values)
         present = values[(task.images @ values.T).argmax(axis=1)]
         return _floats(task.images + strength * (self.texts(task.wanted) - present))
 
     def projection(self, task: Task, rank: int, strength: float) -> Vectors:
         """What the source has in the subspace of the values' texts, replaced by the wanted's."""
-        values = self.texts(vocabulary().values[task.attribute])
+        values = self.texts(vocabulary().attributes[task.attribute].values)
         mean = values.mean(axis=0)
         span = np.linalg.svd(values - mean, full_matrices=False)[2][:rank]
         new = ((self.texts(task.wanted) - mean) @ span.T) @ span
@@ -151,7 +151,7 @@ class Ways:
 
     def difference_with_noun(self, task: Task, strength: float) -> Vectors:
         """The difference, both texts before the noun that is nearest to the source."""
-        values = vocabulary().values[task.attribute]
+        values = vocabulary().attributes[task.attribute].values
         sources = {n: self.texts([f"{v} {n}" for v in values]) for n in set(self._nouns(task))}
         places = [int((sources[n] @ i).argmax()) for n, i in zip(self._nouns(task), task.images)]
         present = self.texts(self._worded(task, [values[place] for place in places]))
@@ -162,7 +162,10 @@ class Ways:
         """What ships: `search.composition.Composer`."""
         made = Composer(self.encoder, strength=strength)
         return np.stack(
-            [made.changed(image, f"in {v}") for image, v in zip(task.images, task.wanted)]
+            [
+                made.changed(image, read_changes(f"in {v}"))
+                for image, v in zip(task.images, task.wanted)
+            ]
         )
 
     def learnt_map(self, weights: Vectors, task: Task) -> Vectors:

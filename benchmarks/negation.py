@@ -27,7 +27,8 @@ from numpy.typing import NDArray
 from search.encoders import load_encoder
 from search.encoders.base import Embeddings, Encoder
 from search.images import ImageLimits, load_image
-from search.negation import Excluder, Strictness, load_vocabulary, read_negation
+from search.negation import NEUTRAL, Excluder, Strictness, read_negation
+from search.vocabulary import vocabulary
 
 FORMS = (
     "{kind}, not {value}",
@@ -84,7 +85,7 @@ class _Texts:
         return np.asarray(self.encode_texts([text])[0])
 
     def wanted(self, text: str) -> NDArray[np.float32]:
-        return self(read_negation(text).to_embed)
+        return self(read_negation(text).wanted or NEUTRAL)
 
     def excluded(self, text: str) -> NDArray[np.float32]:
         return self(read_negation(text).without[0])
@@ -196,10 +197,10 @@ def excluding(texts: _Texts, strictness: Strictness, *, hidden: bool = False) ->
 
     def way(text: str, items: Items) -> Ranking:
         spoken = read_negation(text)
-        vocabulary = load_vocabulary()
-        if hidden and (meaning := vocabulary.find(spoken.without[0])):
-            vocabulary = vocabulary.without(meaning.attribute.name)
-        excluder = Excluder(texts, vocabulary=vocabulary, strictness=strictness)
+        known = vocabulary()
+        if hidden and (sense := known.find(spoken.without[0])):
+            known = known.without(sense.attribute.name)
+        excluder = Excluder(texts, vocabulary=known, strictness=strictness)
         exclusion = excluder.exclusion(spoken.wanted, spoken.without)
         ranking = nearest(exclusion.away(texts.wanted(text)), items)
         return ranking[~exclusion.violates(items.embeddings[ranking])]

@@ -31,6 +31,7 @@ from search.ranking.relevance import (
     calibrate,
     embed_background,
 )
+from search.ranking.relevance_files import Made, written
 from search.ranking.relevance_fitting import logit_of, scores_of
 
 QUERIES = Path(__file__).with_name("relevance_queries.toml")
@@ -235,7 +236,8 @@ def main(
         started = time.perf_counter()
         calibration = calibrate(background, sample)
         took = time.perf_counter() - started
-        size = len(calibration.to_bytes()) / 1000
+        ids = tuple(map(str, range(len(sample))))
+        size = len(written(Made(calibration, ids, len(ids)))) / 1000
         lines += text_lines(name, part, queries, ways(texts, sample, background))
         lines.append(
             f"In stock: {', '.join(calibration.stocked)}. Fit: {took:.2f} s, {size:.0f} kB."

@@ -1,8 +1,12 @@
 """How relevant the hits of a query are: calibrations of the collections that are served.
 
-A calibration is made at the first query that wants one, from a sample of the collection's
-embeddings, and is kept in memory. When the number of items has changed by a tenth, or after an
-hour, a new one is made beside the queries, which are judged by the old one meanwhile.
+Making one takes seconds. So `vitrine index` and `vitrine reindex` make it when they end and keep
+it as a file, and whoever judges takes it from there. Where there is none that fits, a query makes
+it and waits, or, once `Judges.begin` was called, is not judged until it has been made beside the
+queries: that is what a service wants.
+
+A calibration fits as long as its collection holds the items that it was made from, with the same
+embeddings, and about as many: no name, version or clock has to be trusted for that.
 """
 
 import hashlib
@@ -11,7 +15,8 @@ import logging
 import threading
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,16 +33,38 @@ from search.ranking.relevance import (
     calibrate,
     embed_background,
 )
+from search.ranking.relevance_files import CalibrationFiles, Made
 from search.store.base import CollectionSpec, Store
-from search.types import ImagePart, TextPart
+from search.types import Hit, ImagePart, TextPart
 
 FEWEST_ITEMS = 50
 """Collections of fewer items say too little of what is usual in them."""
 
 CHANGED_SHARE = 0.1
-STALE_S = 3600.0
+"""A calibration is made anew when so many of its items, or of their number, have changed."""
 
-_MOST_KEPT = 4
+CHECK_AFTER_S = 60.0
+"""How long a calibration is taken to fit, beside the glance that each query takes."""
+
+CHECKED_ITEMS = 48
+GLANCED_AT = 8
+"""How many items of a sample are looked up to see whether it is still the collection's."""
+
+MADE_ANEW = 0.5
+"""So many of the items at a glance have changed only where it is another collection."""
+
+SAME = 1e-5
+"""Two embeddings whose values differ by less are the same one, stored and read."""
+
+NOTHING_WANTED = "How relevant hits are cannot be said where nothing is said to be wanted."
+TOO_FEW = f"A collection of fewer than {FEWEST_ITEMS} items cannot say how relevant hits are."
+NOT_YET = (
+    "How relevant hits are cannot be said yet: the collection is being looked at for it. "
+    "Nothing was left out. Ask again in a few seconds."
+)
+NO_MATCH = "No good match: nothing here is much like that."
+
+_MOST_HELD = 4
 
 _log = logging.getLogger("vitrine.engine")
 
@@ -52,15 +79,22 @@ class Judgement:
     embedding: NDArray[np.float32]
     page: float
 
-    @property
-    def is_match(self) -> bool:
-        """Whether the collection has an answer to the query."""
-        return self.page >= MATCH
-
     def of(self, scores: Sequence[float]) -> list[float]:
         """The relevance of hits with these scores, 0..1, in their order."""
         asked = np.asarray(scores, dtype=np.float32)
         return list(map(float, self.calibration.relevance(asked, self.embedding, self.page)))
+
+    def judged(self, hits: Sequence[Hit]) -> tuple[Hit, ...]:
+        """The hits and their variants, each with the relevance of its own score."""
+        told = iter(self.of([each.score for hit in hits for each in (hit, *hit.variants)]))
+        return tuple(
+            replace(
+                hit,
+                relevance=next(told),
+                variants=tuple(replace(each, relevance=next(told)) for each in hit.variants),
+            )
+            for hit in hits
+        )
 
     def least_score(self, relevance: float) -> float:
         """The score from which on a hit has this relevance or more."""
@@ -68,78 +102,139 @@ class Judgement:
 
 
 @dataclass(frozen=True, slots=True)
-class _Kept:
-    """A calibration, and what the collection was when it was made."""
+class _Held:
+    """A calibration in memory, and when it was last seen to fit."""
 
-    calibration: Calibration
-    count: int
-    made_s: float
+    made: Made
+    checked_s: float
 
-    def is_stale(self, count: int, now_s: float) -> bool:
-        changed = abs(count - self.count) > CHANGED_SHARE * self.count
-        return changed or now_s - self.made_s > STALE_S
+
+_Key = tuple[str, str]
+"""A collection's name and the fingerprint of its model."""
 
 
 class Judges:
     """Judges queries on the collections of one store. Safe for several threads."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, folder: Path | None = None) -> None:
+        """`folder` is where calibrations are kept as files; without it, in memory alone."""
         self._store = store
+        self._files = None if folder is None else CalibrationFiles(folder, store.address)
+        self._beside = False
         self._making = threading.Lock()
         self._backgrounds: dict[str, Background] = {}
-        # By name and model: the name of a version that was dropped may be used again.
-        self._kept: dict[tuple[str, str], _Kept] = {}
+        self._held: dict[_Key, _Held] = {}
 
     def judge(
         self, meaning: Meaning, collection: CollectionSpec, encoder: Encoder
-    ) -> Judgement | None:
-        """What the query's scores are worth.
+    ) -> tuple[Judgement | None, list[str]]:
+        """What the query's scores are worth, and what people should be told of it.
 
-        None if the query says of nothing that it is wanted, or if the collection has fewer than
-        FEWEST_ITEMS items.
+        None if the query says of nothing that it is wanted, if the collection has fewer than
+        FEWEST_ITEMS items, or if its calibration is being made beside the queries.
         """
         if not meaning.wanted:
-            return None
-        count = self._store.count(collection.name)
-        if count < FEWEST_ITEMS:
-            return None
-        calibration = self._calibration(collection, encoder, count)
+            return None, [NOTHING_WANTED]
+        calibration = self._calibration(collection, encoder)
+        if isinstance(calibration, str):
+            return None, [calibration]
         pages = [
             calibration.page_relevance(embedding, _MODALITIES[type(part)])
             for part, embedding in meaning.wanted
             if type(part) in _MODALITIES
         ]
         # An item of the collection is something that the collection has.
-        return Judgement(calibration, meaning.embedding, min(pages, default=1.0))
+        judgement = Judgement(calibration, meaning.embedding, min(pages, default=1.0))
+        return judgement, [] if judgement.page >= MATCH else [NO_MATCH]
 
-    def _calibration(self, collection: CollectionSpec, encoder: Encoder, count: int) -> Calibration:
-        key = collection.name, encoder.identity.fingerprint
-        kept = self._kept.get(key)
-        if kept is None:
-            # One at a time: several queries that come at once would all make the same.
+    def prepare(self, collection: CollectionSpec, encoder: Encoder) -> None:
+        """Wait for a calibration that fits the collection, and have it kept as a file."""
+        if self._store.count(collection.name) >= FEWEST_ITEMS:
             with self._making:
-                return (self._kept.get(key) or self._make(key, encoder, count)).calibration
-        if kept.is_stale(count, time.monotonic()) and self._making.acquire(blocking=False):
-            threading.Thread(target=self._renew, args=(key, encoder, count), daemon=True).start()
-        return kept.calibration
+                self._fitting(_key(collection, encoder), encoder)
 
-    def _renew(self, key: tuple[str, str], encoder: Encoder, count: int) -> None:
-        """Make a calibration anew, in a thread that has the lock of making."""
+    def begin(self, collection: CollectionSpec, encoder: Encoder) -> None:
+        """From now on no query waits for a calibration; that of this collection is made now."""
+        self._beside = True
+        if self._store.count(collection.name) >= FEWEST_ITEMS:
+            self._start(_key(collection, encoder), encoder)
+
+    def _calibration(self, collection: CollectionSpec, encoder: Encoder) -> Calibration | str:
+        """The collection's calibration, or why there is none."""
+        key = _key(collection, encoder)
+        held = self._held.get(key)
+        if held and self._changed(held.made, collection.name, GLANCED_AT) < MADE_ANEW:
+            if time.monotonic() - held.checked_s > CHECK_AFTER_S:
+                self._start(key, encoder)
+            return held.made.calibration
+        count = self._store.count(collection.name)
+        if count < FEWEST_ITEMS:
+            return TOO_FEW
+        if self._beside:
+            if made := self._at_hand(key, count):
+                return made.calibration
+            self._start(key, encoder)
+            return NOT_YET
+        with self._making:  # One at a time: queries that come at once would all make the same.
+            return self._fitting(key, encoder).calibration
+
+    def _start(self, key: _Key, encoder: Encoder) -> None:
+        """See in another thread that there is a calibration that fits, unless one is at it."""
+        if self._making.acquire(blocking=False):
+            threading.Thread(target=self._renew, args=(key, encoder), daemon=True).start()
+
+    def _renew(self, key: _Key, encoder: Encoder) -> None:
         try:
-            self._make(key, encoder, count)
+            self._fitting(key, encoder)
         except VitrineError as error:
-            # The old one is still there, and the next query tries again.
+            # The next query tries again, and has the old one meanwhile if there is one.
             _log.warning("Calibrating %s failed: %s", key[0], error)
         finally:
             self._making.release()
 
-    def _make(self, key: tuple[str, str], encoder: Encoder, count: int) -> _Kept:
-        calibration = calibrate(self._background(encoder), self._sample(key[0]))
-        made = _Kept(calibration, count, time.monotonic())
-        others = {other: kept for other, kept in self._kept.items() if other != key}
-        newest = sorted(others, key=lambda other: others[other].made_s)[-(_MOST_KEPT - 1) :]
-        self._kept = {other: others[other] for other in newest} | {key: made}
+    def _fitting(self, key: _Key, encoder: Encoder) -> Made:
+        """A calibration that fits: one that is at hand, or else a new one."""
+        count = self._store.count(key[0])
+        return self._at_hand(key, count) or self._make(key, encoder, count)
+
+    def _at_hand(self, key: _Key, count: int) -> Made | None:
+        """The calibration held, or that of the file, if it fits a collection of so many items."""
+        held = self._held.get(key)
+        made = held.made if held else None
+        if made is None or not self._fits(made, key[0], count):
+            made = self._files.load(*key) if self._files is not None else None
+            if made is None or not self._fits(made, key[0], count):
+                return None
+        self._hold(key, made)
         return made
+
+    def _fits(self, made: Made, collection: str, count: int) -> bool:
+        grown = abs(count - made.count) / max(made.count, 1)
+        changed = self._changed(made, collection, CHECKED_ITEMS)
+        return max(grown, changed) <= CHANGED_SHARE
+
+    def _changed(self, made: Made, collection: str, look: int) -> float:
+        """The share of the sample's first `look` items that are gone or are others, 0..1."""
+        # The sample is in the order of a hash: its first items are as good as any.
+        ids = made.ids[:look]
+        found, stored = self._store.embeddings(collection, ids)
+        rows = {id: row for id, row in zip(ids, made.calibration.sample)}
+        same = [np.abs(rows[id] - row).max() < SAME for id, row in zip(found, stored)]
+        return 1 - float(np.sum(same)) / len(ids)
+
+    def _make(self, key: _Key, encoder: Encoder, count: int) -> Made:
+        ids, sample = self._sample(key[0])
+        made = Made(calibrate(self._background(encoder), sample), tuple(ids), count)
+        if self._files is not None:
+            self._files.keep(*key, made, self._store.names())
+        self._hold(key, made)
+        return made
+
+    def _hold(self, key: _Key, made: Made) -> None:
+        others = {other: held for other, held in self._held.items() if other != key}
+        newest = sorted(others, key=lambda other: others[other].checked_s)[-(_MOST_HELD - 1) :]
+        kept = {other: others[other] for other in newest}
+        self._held = kept | {key: _Held(made, time.monotonic())}
 
     def _background(self, encoder: Encoder) -> Background:
         model = encoder.identity.fingerprint
@@ -147,11 +242,14 @@ class Judges:
             self._backgrounds = {model: embed_background(encoder)}
         return self._backgrounds[model]
 
-    def _sample(self, collection: str) -> NDArray[np.float32]:
-        """Embeddings of SAMPLE items, the same ones as long as the items are the same."""
+    def _sample(self, collection: str) -> tuple[list[str], NDArray[np.float32]]:
+        """SAMPLE items by a hash of their ids: the same ones as long as the items are the same."""
         ids = heapq.nsmallest(SAMPLE, self._store.scan_ids(collection), key=_order)
-        _, embeddings = self._store.embeddings(collection, sorted(ids))
-        return embeddings
+        return self._store.embeddings(collection, ids)
+
+
+def _key(collection: CollectionSpec, encoder: Encoder) -> _Key:
+    return collection.name, encoder.identity.fingerprint
 
 
 def _order(id: str) -> bytes:

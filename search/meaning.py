@@ -13,8 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from search.composition import Change, Composer, read_changes, says_nothing
-from search.composition.texts import embed_known
 from search.encoders.base import Embeddings, Encoder
+from search.encoders.known_texts import embed_known
 from search.errors import InvalidQueryError
 from search.negation import NEUTRAL, Excluder, Exclusion, read_negation
 from search.types import MAX_WITHOUT, ImagePart, ItemPart, Query, QueryPart, TextPart
@@ -37,12 +37,19 @@ class Meaning:
     `wanted` are the positive parts with their embeddings, as far as they say what is looked for:
     a change of another part is not among them, and of "not red" there are none. `notes` tell in
     words what was read out of texts.
+
+    `parts` are all of them with their embeddings. Their sum is the embedding before anything was
+    excluded, unless a text changed the one part that there is: `change` is then the text, and what
+    the part became. `without` are the phrases that are excluded.
     """
 
     embedding: Embedding
     exclusion: Exclusion | None
     wanted: tuple[tuple[QueryPart, Embedding], ...]
     notes: tuple[str, ...]
+    parts: tuple[tuple[QueryPart, Embedding], ...] = ()
+    change: tuple[str, Embedding] | None = None
+    without: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,15 +78,24 @@ def meaning_of(query: Query, encoder: Encoder, embed: Embed) -> Meaning:
     else:
         embedded = [(changed.source, np.asarray(embed(changed.source)[0]))]
         weight = changed.text.weight / changed.source.weight
-        embedding = Composer(encoder).changed(embedded[0][1], changed.text.text, weight)
+        embedding = Composer(encoder).changed(embedded[0][1], changed.changes, weight)
         notes = [*notes, _changed_note(changed)]
+    change = (changed.text.text, embedding) if changed is not None else None
     exclusion = None
     if without:
         wanted = [part.text for part, _ in embedded if _wants_words(part)]
         exclusion = Excluder(_Remembering(encoder)).exclusion(" ".join(wanted), without)
         embedding = exclusion.away(embedding)
     kept = tuple(pair for pair in embedded if pair[0].weight > 0 and pair[0] != _ANYTHING)
-    return Meaning(embedding, exclusion, kept, tuple(notes))
+    return Meaning(
+        embedding,
+        exclusion,
+        kept,
+        tuple(notes),
+        parts=tuple(embedded),
+        change=change,
+        without=tuple(without),
+    )
 
 
 def _wants_words(part: QueryPart) -> TypeGuard[TextPart]:

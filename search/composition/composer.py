@@ -5,20 +5,17 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from search.composition.reading import read_changes
-from search.composition.texts import embed_known
-from search.composition.vocabulary import Change, vocabulary
+from search.composition.reading import Change
 from search.encoders.base import Encoder
+from search.encoders.known_texts import embed_known
 from search.errors import InvalidQueryError
+from search.vocabulary import vocabulary
 
 Embedding = NDArray[np.float32]
 """`(dim,) float32`."""
 
 STRENGTH = 1.5
 """How far a change moves the source. Tuned with `mini` (benchmarks/composition.py)."""
-
-FREE_TEXT_WEIGHT = 2.3
-"""Weight of free text beside the source's 1. Tuned with `mini`, on texts that name a change."""
 
 _NEAREST_NOUNS = 3
 # CLIP's own: cosines times 100, the most that its training allows.
@@ -42,21 +39,19 @@ class Composer:
         self._encoder = encoder
         self._strength = strength
 
-    def changed(self, source: Embedding, text: str, weight: float = 1.0) -> Embedding:
-        """The query for what is like the source, changed as the text says.
+    def changed(
+        self, source: Embedding, changes: Sequence[Change], weight: float = 1.0
+    ) -> Embedding:
+        """The query for what is like the source, but for these changes (see `read_changes`).
 
         `source` is the embedding of an image or item, `(dim,) float32`, L2-normalised; so is the
-        result. `weight` is the change's, relative to the source's 1; 0 gives the source back.
-        Free text (see `read_changes`) is added with `FREE_TEXT_WEIGHT`.
+        result. `weight` is the changes', relative to the source's 1; 0, and no changes, give the
+        source back.
 
         Raises:
-            InvalidQueryError: source and text cancel each other out.
+            InvalidQueryError: source and changes cancel each other out.
         """
-        changes = read_changes(text)
-        if changes:
-            shift = self._strength * self._shift(source, changes)
-        else:
-            shift = FREE_TEXT_WEIGHT * self._encoder.encode_texts([text])[0]
+        shift = self._strength * self._shift(source, changes)
         return _normalised(source + weight * shift)
 
     def _shift(self, source: Embedding, changes: Sequence[Change]) -> Embedding:
@@ -64,7 +59,7 @@ class Composer:
         nouns, shares = self._nouns(source)
         total = np.zeros_like(source)
         for change in changes:
-            values = vocabulary().values[change.attribute]
+            values = vocabulary().attributes[change.attribute].values
             texts = self._worded(values, nouns, shares)
             present = _shares(_rows_normalised(texts) @ source) @ texts
             wanted = texts[values.index(change.value)]

@@ -1,8 +1,17 @@
 """Reading what is to change from plain English."""
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 
-from search.composition.vocabulary import Change, Phrase, Vocabulary, vocabulary, words_of
+from search.vocabulary import Phrase, Vocabulary, vocabulary, words_of
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One attribute is to have this value, whatever the source has: `colour` `navy blue`."""
+
+    attribute: str
+    value: str
 
 
 def read_changes(text: str) -> tuple[Change, ...]:
@@ -32,7 +41,7 @@ def _parts(words: Phrase, known: Vocabulary) -> Iterator[Change | None]:
     start = 0
     while start < len(words):
         for end in range(min(start + known.longest, len(words)), start, -1):
-            if change := known.phrases.get(words[start:end]):
+            if change := _change(words[start:end], known):
                 yield change
                 start = end
                 break
@@ -40,3 +49,11 @@ def _parts(words: Phrase, known: Vocabulary) -> Iterator[Change | None]:
             if words[start] not in known.fillers:
                 yield None
             start += 1
+
+
+def _change(phrase: Phrase, known: Vocabulary) -> Change | None:
+    """The change that a phrase names: a value that stands before a noun, so no kind."""
+    sense = known.phrases.get(phrase)
+    if sense is None or not sense.own or sense.attribute.alone:
+        return None
+    return Change(sense.attribute.name, sense.own)

@@ -2,13 +2,12 @@
 
 spoken = read_negation("dress, not floral")
 exclusion = Excluder(encoder).exclusion(spoken.wanted, spoken.without)
-query = exclusion.away(encoder.encode_texts([spoken.to_embed])[0])
+query = exclusion.away(encoder.encode_texts([spoken.wanted or NEUTRAL])[0])
 shown = exclusion.violates(embeddings_of_the_items_nearest_to(query))
 """
 
 from search.negation.excluding import Excluder, Exclusion, Strictness
 from search.negation.reading import NEUTRAL, Spoken, read_negation
-from search.negation.vocabulary import Vocabulary, load_vocabulary
 
 __all__ = [
     "NEUTRAL",
@@ -16,7 +15,5 @@ __all__ = [
     "Exclusion",
     "Spoken",
     "Strictness",
-    "Vocabulary",
-    "load_vocabulary",
     "read_negation",
 ]

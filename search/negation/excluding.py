@@ -21,7 +21,8 @@ from numpy.typing import NDArray
 
 from search.encoders.base import Embeddings
 from search.errors import EmptyQueryError, InvalidQueryError
-from search.negation.vocabulary import Attribute, Vocabulary, load_vocabulary
+from search.vocabulary import Attribute, Vocabulary
+from search.vocabulary import vocabulary as fashion
 
 _SPEAK_FOR_ALL = 2
 """How many values of each attribute an unknown phrase is compared with: the commonest."""
@@ -127,7 +128,7 @@ class Excluder:
         strictness: Strictness | None = None,
     ) -> None:
         self._encoder = encoder
-        self._vocabulary = vocabulary or load_vocabulary()
+        self._vocabulary = vocabulary or fashion()
         self._strictness = strictness or Strictness()
 
     def exclusion(self, wanted: str, without: Sequence[str]) -> Exclusion:
@@ -162,36 +163,30 @@ class Excluder:
             return _AgainstValues(excluded, others, self._strictness.slack)
         return _AgainstAnything(excluded, others, self._strictness.stands_out)
 
-    def violates(
-        self, wanted: str, without: Sequence[str], embeddings: Embeddings
-    ) -> NDArray[np.bool_]:
-        """`exclusion(wanted, without).violates(embeddings)`, for a single use."""
-        return self.exclusion(wanted, without).violates(embeddings)
-
     def _question(self, wanted: str, phrase: str) -> "_Question":
         """The texts that one excluded phrase is judged by."""
-        meaning = self._vocabulary.find(phrase)
-        if meaning is None:
+        sense = self._vocabulary.find(phrase)
+        if sense is None:
             if f" {phrase} ".lower() in f" {wanted} ".lower():
                 raise _contradiction(wanted, phrase)
-            kinds = [known for known in self._vocabulary.attributes if not known.alone]
-            anything = [value for known in kinds for value in known.values[:_SPEAK_FOR_ALL]]
+            every = [each for each in self._vocabulary.attributes.values() if not each.alone]
+            anything = [value for each in every for value in each.values[:_SPEAK_FOR_ALL]]
             return _Question(False, _before([phrase], wanted), _before(anything, wanted))
-        rest, named = self._apart(wanted, meaning.attribute)
-        values = [v for v in meaning.attribute.values if v in meaning.values - named]
-        if meaning.own in named or not values:
+        rest, named = self._apart(wanted, sense.attribute)
+        values = [v for v in sense.attribute.values if v in sense.values - named]
+        if sense.own in named or not values:
             raise _contradiction(wanted, phrase)
-        others = [v for v in meaning.attribute.values if v not in values]
-        noun = "" if meaning.attribute.alone else rest
+        others = [v for v in sense.attribute.values if v not in values]
+        noun = "" if sense.attribute.alone else rest
         return _Question(True, _before(values, noun), _before(others, noun))
 
     def _apart(self, wanted: str, attribute: Attribute) -> tuple[str, set[str]]:
         """What is wanted without its values of the attribute, and these: "dress", {"red"}."""
         rest: list[str] = []
         named: set[str] = set()
-        for text, meaning in self._vocabulary.named(wanted):
-            if meaning and meaning.attribute == attribute:
-                named.add(meaning.own)
+        for text, sense in self._vocabulary.named(wanted):
+            if sense and sense.attribute == attribute:
+                named.add(sense.own)
             else:
                 rest.append(text)
         return " ".join(rest), named - {""}

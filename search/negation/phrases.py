@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
 
-from search.negation.vocabulary import load_vocabulary
+from search.vocabulary import vocabulary
 
 _QUOTED = re.compile(r'"[^"]*"')
 _TOKEN = re.compile(r"\s*(?:\"(?P<quoted>[^\"]+)\"|(?P<word>\w[\w'-]*))")
@@ -109,8 +109,8 @@ def _next(text: str, last: Phrase, whole: bool) -> Phrase | None:
 
 def _unlike(one: str, other: str) -> bool:
     """Whether "and" joins values of two attributes: "no stripes and long sleeves"."""
-    meanings = [load_vocabulary().find(said) for said in (one, other)]
-    return len({meaning.attribute.name for meaning in meanings if meaning}) == 2
+    senses = [vocabulary().find(said) for said in (one, other)]
+    return len({sense.attribute.name for sense in senses if sense}) == 2
 
 
 def _phrase(text: str, at: int, whole: bool) -> Phrase | None:
@@ -168,7 +168,7 @@ def _length(words: list[str], whole: bool) -> int:
 
 def _known(words: list[str]) -> int:
     """How many words the longest known value has that they begin with."""
-    find = load_vocabulary().find
+    find = vocabulary().find
     return next((n for n in range(len(words), 0, -1) if find(" ".join(words[:n]))), 0)
 
 

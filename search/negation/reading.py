@@ -41,7 +41,11 @@ _LOOSE_AT_END = _LOOSE_AT_START | {"with", "in", "that", "which", "are", "is"}
 
 
 NEUTRAL = "product"
-"""What to look for where a text says only what it does not want."""
+"""What to look for where a text says only what it does not want, and no picture is asked with.
+
+All that is not excluded is an answer then, as under a filter; the order is that of nearness to a
+word that favours nothing.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,15 +57,6 @@ class Spoken:
 
     wanted: str
     without: tuple[str, ...]
-
-    @property
-    def to_embed(self) -> str:
-        """The text to search with when there is no picture or item to search with besides.
-
-        Where nothing is wanted, all that is not excluded is an answer, as under a filter: then the
-        order is that of nearness to "product", which favours nothing.
-        """
-        return self.wanted or NEUTRAL
 
 
 def read_negation(text: str) -> Spoken:

@@ -21,7 +21,7 @@ def boosted(
         if largest:
             added = [sum_ + boost.weight * size / largest for sum_, size in zip(added, sizes)]
     ranking = zip(candidates, added)
-    return sorted(ranking, key=lambda each: (-(each[0].score + each[1]), each[0].id))
+    return sorted(ranking, key=lambda each: (-(each[0].ranked_by + each[1]), each[0].id))
 
 
 def _size(value: object) -> float:

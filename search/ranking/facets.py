@@ -11,8 +11,8 @@ from itertools import chain, pairwise
 from typing import Any
 
 from search.errors import InvalidQueryError
-from search.filters.ast import And, Comparison, Filter, Not, Or
-from search.filters.names import known_fields
+from search.filters.ast import And, Filter
+from search.filters.names import fields_of, known_fields
 from search.ranking.asked import Asked
 from search.ranking.ranges import are_months, number_edges, period_of, range_of
 from search.ranking.window import Ranking
@@ -90,17 +90,6 @@ def without_field(filter: Filter | None, field: str) -> Filter | None:
     if len(kept) == len(operands):
         return filter
     return And(tuple(kept)) if kept else None
-
-
-def fields_of(filter: Filter) -> set[str]:
-    """The fields that a filter names."""
-    match filter:
-        case And(operands) | Or(operands):
-            return set().union(*map(fields_of, operands))
-        case Not(operand):
-            return fields_of(operand)
-        case Comparison(field):
-            return {field}
 
 
 def _of_numbers(field: Field, values: Sequence[Any], owners: Sequence[Hashable] | None) -> Facet:

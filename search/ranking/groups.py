@@ -27,7 +27,7 @@ class Group:
     @property
     def score(self) -> float:
         """What the group is ranked by."""
-        return self.best.score + self.boost
+        return self.best.ranked_by + self.boost
 
 
 def key_of(candidate: Candidate, by: By) -> Key:

@@ -6,6 +6,7 @@ from search.filters.ast import Comparison, Op
 from search.ranking.asked import Asked
 from search.ranking.groups import Group, Key, key_of
 from search.ranking.window import Ranking, rank
+from search.regions import named_hit
 from search.store.base import Candidate
 from search.types import MAX_LIMIT, MAX_VARIANTS, By, Hit
 
@@ -19,7 +20,8 @@ def hits_of(asked: Asked) -> tuple[tuple[Hit, ...], Ranking | None]:
     if asked.plain:
         return tuple(asked.store.search(asked.collection.name, asked.request)), None
     ranking = rank(asked)
-    return _hits(asked, ranking.page), ranking
+    hits = _hits(asked, ranking.page)
+    return tuple(map(named_hit, hits)) if asked.has_regions else hits, ranking
 
 
 def _hits(asked: Asked, groups: Sequence[Group]) -> tuple[Hit, ...]:
@@ -37,6 +39,9 @@ def _hits(asked: Asked, groups: Sequence[Group]) -> tuple[Hit, ...]:
             group.boost,
             tuple(Hit(items[each.id], each.score) for each in some if each.id in items),
             len(others),
+            fused=group.best.fused,
+            rerank=group.best.rerank,
+            lift=group.best.lift,
         )
         for group, some, others in zip(groups, shown, behind)
         if group.best.id in items

@@ -5,9 +5,8 @@ A calibration compares the query with a background: some hundred phrases of ever
 it learns from the items' embeddings alone which groups the catalogue has. See docs/relevance.md.
 """
 
-import io
 from dataclasses import dataclass
-from typing import Literal, Self
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -88,10 +87,6 @@ class Calibration:
             logit = self.images.logit(query)
         return float(np.clip(sigmoid(np.array([logit]))[0], SURE, 1 - SURE))
 
-    def is_match(self, embedding: NDArray[np.float32], modality: Modality) -> bool:
-        """Whether the catalogue has an answer: `page_relevance` of MATCH or more."""
-        return self.page_relevance(embedding, modality) >= MATCH
-
     def relevance(
         self,
         scores: NDArray[np.float32],
@@ -131,39 +126,6 @@ class Calibration:
         own = scores_of(self._query(embedding), self.sample)
         top, mean = float(np.squeeze(own.top)), float(np.squeeze(own.mean))
         return top, max(top - mean, LEAST_DEPTH)
-
-    def to_bytes(self) -> bytes:
-        """The calibration as a compressed .npz, sample and axes in half precision."""
-        buffer = io.BytesIO()
-        np.savez_compressed(
-            buffer,
-            sample=self.sample.astype(np.float16),
-            direction=self.texts.direction,
-            centre=self.texts.centre,
-            scale=self.texts.scale,
-            platt=self.texts.platt,
-            stocked=np.array(self.texts.stocked, dtype=np.str_),
-            mean=self.images.mean,
-            axes=self.images.axes.astype(np.float16),
-            levels=np.array([self.images.near, self.images.far]),
-        )
-        return buffer.getvalue()
-
-    @classmethod
-    def from_bytes(cls, data: bytes) -> Self:
-        """What `to_bytes` wrote, but for what half precision rounds off."""
-        with np.load(io.BytesIO(data), allow_pickle=False) as kept:
-            sample = kept["sample"].astype(np.float32)
-            texts = TextFit(
-                direction=kept["direction"],
-                centre=kept["centre"],
-                scale=kept["scale"],
-                platt=kept["platt"],
-                stocked=tuple(map(str, kept["stocked"])),
-            )
-            near, far = map(float, kept["levels"])
-            images = ImageFit(kept["mean"], kept["axes"].astype(np.float64), near, far)
-        return cls(sample, texts, images)
 
     def _query(self, embedding: NDArray[np.float32]) -> Embeddings:
         dim = self.sample.shape[1]

@@ -1,12 +1,13 @@
 """From a query to the groups of its page, looking at no more candidates than that takes."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from search.ranking.asked import GROWTH, Asked, Found
 from search.ranking.boosting import boosted
 from search.ranking.diversity import diversified
 from search.ranking.duplicates import collapsed
+from search.ranking.fusion import WORDS_DEPTH
 from search.ranking.groups import Group, grouped, joined, keys_of
 from search.ranking.sorting import in_order
 from search.store.base import Candidate
@@ -41,7 +42,7 @@ def rank(asked: Asked) -> Ranking:
     follows it is in order of score, each product (or item) where its best candidate is.
     """
     query = asked.query
-    relevant = _relevant_set(asked)
+    relevant = _reranked(asked, _relevant_set(asked))
     opening = arranged(query, relevant.candidates)
     groups = opening
     looked_at = len(relevant.candidates)
@@ -81,11 +82,20 @@ def _relevant_set(asked: Asked) -> Found:
     query = asked.query
     counted = query.facets if query.facets_over == "relevant" else ()
     if not query.arranges and not counted:
+        # A ranking by words is short, and all of it is needed for the total.
+        if query.mode == "text":
+            return asked.candidates(WORDS_DEPTH, _identity(query))
         return Found([], ended=False)
     fields = [*_identity(query), *counted]
     fields += [sort.field for sort in query.sort] + [boost.field for boost in query.boosts]
     pictures = query.collapse_duplicates or query.diversity > 0
     return asked.candidates(query.relevant, list(dict.fromkeys(fields)), embeddings=pictures)
+
+
+def _reranked(asked: Asked, found: Found) -> Found:
+    if asked.second_stage is None:
+        return found
+    return replace(found, candidates=asked.second_stage(found.candidates))
 
 
 def _identity(query: Query) -> list[str]:

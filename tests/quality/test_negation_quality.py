@@ -13,7 +13,8 @@ from search.encoders import load_encoder
 from search.encoders.base import Embeddings, Encoder
 from search.errors import EmptyQueryError, InvalidQueryError
 from search.images import ImageLimits, load_image
-from search.negation import Excluder, load_vocabulary, read_negation
+from search.negation import NEUTRAL, Excluder, read_negation
+from search.vocabulary import vocabulary
 from tests.sample_collection import SAMPLE
 
 pytestmark = pytest.mark.model
@@ -56,7 +57,7 @@ def excluding(
 ) -> NDArray[np.int64]:
     spoken = read_negation(text)
     exclusion = excluder.exclusion(spoken.wanted, spoken.without)
-    query = exclusion.away(encoder.encode_texts([spoken.to_embed])[0])
+    query = exclusion.away(encoder.encode_texts([spoken.wanted or NEUTRAL])[0])
     ranking = nearest(query, embeddings)
     return ranking[~exclusion.violates(embeddings[ranking])]
 
@@ -100,7 +101,7 @@ def test_a_tenth_of_what_the_bare_text_shows_is_left_and_the_kind_is_kept(
 def test_words_outside_the_vocabulary_are_excluded_too(
     attribute: str, encoder: Encoder, rows: list[dict[str, str]], embeddings: Embeddings
 ) -> None:
-    excluder = Excluder(encoder, vocabulary=load_vocabulary().without(attribute))
+    excluder = Excluder(encoder, vocabulary=vocabulary().without(attribute))
     asked = {key: text for key, text in queries().items() if key[1] in {r[attribute] for r in rows}}
     bare = {key: nearest(encoder.encode_texts([t])[0], embeddings) for key, t in asked.items()}
     default = {key: excluding(t, excluder, encoder, embeddings) for key, t in asked.items()}
@@ -131,9 +132,11 @@ def test_several_exclusions_leave_out_what_each_does(
     encoder: Encoder, embeddings: Embeddings
 ) -> None:
     excluder = Excluder(encoder)
-    one = excluder.violates("dress", ["floral"], embeddings)
-    other = excluder.violates("dress", ["red"], embeddings)
-    assert np.array_equal(excluder.violates("dress", ["floral", "red"], embeddings), one | other)
+    one, other, both = (
+        excluder.exclusion("dress", phrases).violates(embeddings)
+        for phrases in (["floral"], ["red"], ["floral", "red"])
+    )
+    assert np.array_equal(both, one | other)
 
 
 def test_nothing_excluded_changes_nothing(encoder: Encoder, embeddings: Embeddings) -> None:
@@ -172,7 +175,7 @@ def test_wanting_what_is_excluded_is_refused(encoder: Encoder, wanted: str, phra
 def test_neighbours_of_what_is_wanted_may_be_excluded(
     encoder: Encoder, embeddings: Embeddings, wanted: str, phrase: str
 ) -> None:
-    shown = Excluder(encoder).violates(wanted, [phrase], embeddings)
+    shown = Excluder(encoder).exclusion(wanted, [phrase]).violates(embeddings)
     assert 0 < shown.mean() < 0.5
 
 

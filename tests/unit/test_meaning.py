@@ -5,9 +5,12 @@ from typing import Any
 
 import pytest
 
+from search import judging
 from search.config import Settings
+from search.encoders import Encoder
 from search.engine import SearchEngine, open_engine
 from search.errors import EmptyQueryError, InvalidQueryError
+from search.ranking import totals
 from search.types import MAX_WITHOUT, Hit, Item, ItemPart, Page, Query, QueryPart, TextPart
 from tests.sample_collection import build, sample_rows
 
@@ -199,3 +202,41 @@ def test_texts_exclude_no_more_than_may_be_excluded(engine: SearchEngine) -> Non
     with pytest.raises(InvalidQueryError, match="excludes 17 phrases"):
         ask(engine, "dress " + " ".join(f"-{word}" for word in words))
     assert ask(engine, "dress " + " ".join(f"-{word}" for word in words[1:])).hits
+
+
+@pytest.mark.parametrize("by", ["item", "product"])
+@pytest.mark.parametrize("options", [{"without": ("floral",)}, {"min_relevance": 0.3}])
+def test_a_total_is_exact_where_the_ranking_ends_soon_and_else_at_least(
+    engine: SearchEngine, monkeypatch: pytest.MonkeyPatch, options: dict[str, Any], by: Any
+) -> None:
+    whole = ask(engine, "dress", by=by, limit=401, **options)
+    first = ask(engine, "dress", by=by, limit=3, total=True, **options)
+    assert (first.total, first.total_is_exact) == (len(whole.hits), True)
+    for bound in ("MOST_FOLLOWED", "MOST_JUDGED"):
+        monkeypatch.setattr(totals, bound, 10)
+    least = ask(engine, "dress", by=by, limit=3, total=True, **options)
+    assert least.total is not None and least.total <= len(whole.hits)
+    assert not least.total_is_exact
+
+
+def test_variants_have_a_relevance_too(engine: SearchEngine) -> None:
+    page = ask(engine, "dress", relevance=True, collapse_duplicates=True, by="product", limit=50)
+    variants = [(hit, variant) for hit in page.hits for variant in hit.variants]
+    assert variants
+    for hit, variant in variants:
+        assert hit.relevance is not None and variant.relevance is not None
+        assert (variant.relevance <= hit.relevance) == (variant.score <= hit.score)
+
+
+def test_searching_does_not_wait_once_indexing_has_left_what_scores_are_worth(
+    shop: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with open_engine(shop) as engine:
+        ask(engine, "dress", relevance=True)
+
+    def refuse(encoder: Encoder) -> None:
+        raise AssertionError("a calibration was made anew")
+
+    monkeypatch.setattr(judging, "embed_background", refuse)
+    with open_engine(shop) as engine:
+        assert ask(engine, "dress", relevance=True).relevance is not None

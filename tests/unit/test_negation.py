@@ -1,16 +1,10 @@
 """What people exclude in plain English is understood, and what only looks like it is left alone."""
 
-import tomllib
-from collections import Counter
-from importlib.resources import files
-
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from search.negation import Spoken, load_vocabulary, read_negation
-
-VOCABULARY = files("search.negation") / "vocabulary.toml"
+from search.negation import Spoken, read_negation
 
 reproducible = settings(derandomize=True, deadline=None, max_examples=300)
 
@@ -130,11 +124,6 @@ def test_what_only_looks_like_negation_is_left_as_it_was(text: str) -> None:
     assert read_negation(text) == Spoken(text, ())
 
 
-def test_a_text_that_wants_nothing_searches_among_all_products() -> None:
-    assert read_negation("not red").to_embed == "product"
-    assert read_negation("dress, not red").to_embed == "dress"
-
-
 @reproducible
 @given(st.text(max_size=60))
 def test_any_text_is_read(text: str) -> None:
@@ -199,44 +188,3 @@ def test_a_long_text_is_read_in_time_that_grows_with_its_length(
     text: str, expected: Spoken
 ) -> None:
     assert read_negation(text) == expected
-
-
-def test_every_word_of_the_vocabulary_means_one_thing() -> None:
-    table = tomllib.loads(VOCABULARY.read_text(encoding="utf-8"))
-    words = [
-        word
-        for values in table["attributes"].values()
-        for value, others in values.items()
-        for word in (value, *others)
-    ]
-    assert [word for word, count in Counter(words).items() if count > 1] == []
-    assert [word for word in words if word != word.lower() or "\u2019" in word] == []
-
-
-def test_what_a_word_takes_with_it_are_values_of_its_attribute() -> None:
-    table = tomllib.loads(VOCABULARY.read_text(encoding="utf-8"))
-    for attribute, wider in table["wider"].items():
-        for values in wider.values():
-            assert set(values) < set(table["attributes"][attribute])
-
-
-@pytest.mark.parametrize(
-    ("word", "values"),
-    [
-        ("Flowers", {"floral"}),
-        ("blue", {"blue", "navy blue"}),
-        ("navy", {"navy blue"}),
-        ("Men\u2019s", {"men's"}),
-        ("sleeves", {"long sleeve", "short sleeve"}),
-    ],
-)
-def test_words_mean_values(word: str, values: set[str]) -> None:
-    meaning = load_vocabulary().find(word)
-    assert meaning is not None
-    assert meaning.values == values
-
-
-def test_a_vocabulary_can_forget_an_attribute() -> None:
-    forgetful = load_vocabulary().without("pattern")
-    assert forgetful.find("floral") is None
-    assert forgetful.find("red") == load_vocabulary().find("red")
