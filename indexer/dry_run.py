@@ -2,6 +2,7 @@
 
 import tempfile
 from collections import Counter
+from collections.abc import Iterator
 from concurrent.futures import Future
 from contextlib import ExitStack, closing
 from dataclasses import dataclass, replace
@@ -17,7 +18,14 @@ from indexer.missing import doubt_of_deletion, find_missing
 from indexer.options import IndexOptions
 from indexer.patience import PatientStore
 from indexer.plan import describe_plan, plan_columns
-from indexer.preparing import ColumnsChanged, Comparer, Comparison, ImageChanged, Task
+from indexer.preparing import (
+    ColumnsChanged,
+    Comparer,
+    Comparison,
+    ImageChanged,
+    Task,
+    decode_changed,
+)
 from indexer.report import ChangePlan, Failure
 from indexer.rollout import find_collection
 from indexer.rows import read_rows
@@ -28,7 +36,7 @@ from indexer.tally import Stage, Tally
 from search.encoders.base import Encoder
 from search.engine import check_model
 from search.errors import ImageError
-from search.images import ImageLimits, decode_image
+from search.images import ImageLimits
 from search.store.base import Store
 
 _WINDOW = 256
@@ -62,7 +70,7 @@ def plan_index(
     existing = found.fields if found is not None else None
     roles = find_roles(source.columns, options.columns)
     inspected = inspect_rows(source)
-    plan = plan_columns(inspected.types, roles, options.types, existing)
+    plan = plan_columns(inspected.types, roles, options.types, existing, options.regions)
     patient = PatientStore(store, found.name) if store is not None and found is not None else None
     tally, counts, missing, notices = Tally(), Counter[str](), 0, plan.notices
     with ExitStack() as stack:
@@ -75,7 +83,7 @@ def plan_index(
                 closing(ImageMemory(options.job_dir / MEMORY_FILE, read_only=True))
             )
         comparer = Comparer(fetcher, StagedEmbeddings(), tally)
-        intake: Intake[Comparison] = Intake(
+        intake: Intake[tuple[Comparison, ...]] = Intake(
             look_up=patient.hashes if patient is not None else lambda ids: {},
             memory=memory,
             fetch=comparer.fetch,
@@ -84,10 +92,8 @@ def plan_index(
             workers=options.workers,
             window=_WINDOW,
         )
-        for compared in intake.run(read_rows(source, plan, seen)):
+        for compared in _each(intake.run(read_rows(source, plan, seen))):
             match compared:
-                case None:
-                    continue
                 case Failure():
                     tally.fail(compared)
                 case ImageChanged(stored=stored):
@@ -125,18 +131,33 @@ class _Checker:
     limits: ImageLimits
     encoder: Encoder | None
 
-    def compare(self, task: Task, fetching: Future[Fetched] | None = None) -> Comparison:
+    def compare(
+        self, task: Task, fetching: Future[Fetched] | None = None
+    ) -> tuple[Comparison, ...]:
         compared = self.comparer.compare(task, fetching)
-        if not isinstance(compared, ImageChanged) or compared.data is None:
+        new = [one for one in compared if isinstance(one, ImageChanged) and one.is_to_decode]
+        if not new:
             return compared
         at_least = self.encoder.decode_at_least if self.encoder is not None else None
-        name = compared.row.item.image
         try:
             with self.comparer.tally.timed(Stage.DECODE):
-                decode_image(compared.data, self.limits, name=name, at_least=at_least)
+                decode_changed(new, self.limits, at_least)
         except ImageError as error:
-            return compared.row.failure(error)
-        return replace(compared, data=None)
+            others = [
+                one for one in compared if not (isinstance(one, ImageChanged) and one.is_to_decode)
+            ]
+            return (*others, replace(new[0].row.failure(error), times=len(new)))
+        return tuple(
+            replace(one, data=None) if isinstance(one, ImageChanged) else one for one in compared
+        )
+
+
+def _each(rows: Iterator[tuple[Comparison, ...] | Failure | None]) -> Iterator[Comparison]:
+    for row in rows:
+        if isinstance(row, Failure):
+            yield row
+        elif row is not None:
+            yield from row
 
 
 def _refusal(missing: int, items: int, doubt: str) -> str:

@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, suppress
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,6 +15,7 @@ from indexer.inference import inspect_rows
 from indexer.intake import Intake
 from indexer.job import Job, database_of, made_with, refuse_if_alive, unfinished_jobs
 from indexer.job_report import report_text
+from indexer.manifest import manifest_of
 from indexer.memory import ImageMemory
 from indexer.missing import check_deletion, delete_missing, find_missing
 from indexer.options import MOST_BY_DEFAULT, IndexOptions
@@ -28,11 +28,13 @@ from indexer.rollout import find_collection, first_version
 from indexer.rollout.versions import check_alias
 from indexer.rows import Row, read_rows
 from indexer.seen import SeenIds
+from indexer.shard_folder import ShardFolder
 from indexer.sources import Source, open_source
 from indexer.staging import Shards, StagedEmbeddings
 from indexer.tally import Count, Tally
 from indexer.writing import Writer
 from search.encoders.base import Encoder
+from search.encoders.late import LateEncoder
 from search.engine import check_model
 from search.errors import CatalogError, VitrineError
 from search.store.base import CollectionInfo, Hashes, Store
@@ -81,9 +83,10 @@ def index_catalog(
     each column before anything is written; `on_progress` is called from this thread, at most ten
     times a second.
 
-    `encoder` may be several of the same model, on a device each. `target` names a collection to
-    write into, made with that model; the alias then stays where it is. `engine` has the work done
-    on a cluster, with encoders of its own; `encoder` then says which model.
+    `encoder` may be several of the same model, on a device each, or a `LateEncoder`, which is
+    loaded when something has to be embedded. `target` names a collection to write into, made with
+    that model; the alias then stays where it is. `engine` has the work done on a cluster, with
+    encoders of its own; `encoder` then says which model.
 
     Raises:
         ModelMismatchError: the collection was made with another model; nothing was read.
@@ -94,7 +97,7 @@ def index_catalog(
             read then. Or `options.delete_missing` would remove too much; all rows are indexed. Or
             the alias was pointed elsewhere meanwhile; all rows are in the version before.
         StoreUnavailableError, StoreError: from the store; what is counted is in it.
-        UnavailableError: the job folder cannot be written.
+        UnavailableError: the job folder cannot be written, or shards be read or written.
     """
     options = options or IndexOptions()
     encoders = tuple(encoder) if isinstance(encoder, Sequence) else (encoder,)
@@ -110,21 +113,25 @@ def index_catalog(
     roles = find_roles(source.columns, options.columns)
     existing = found.fields if found is not None else None
     inspected = inspect_rows(source)
-    plan = plan_columns(inspected.types, roles, options.types, existing)
+    plan = plan_columns(inspected.types, roles, options.types, existing, options.regions)
     if on_plan is not None:
         on_plan(describe_plan(plan, inspected))
     reuse = [made_with(job, model.fingerprint) for job in options.reuse]
     resumed = unfinished_jobs(options.job_dir, alias, model.fingerprint, database)
     manifest = {
-        **_manifest(catalog, source, plan, alias, encoders, options, resumed),
+        **manifest_of(catalog, source, plan, alias, model, options, resumed),
         "database": database,
         "collection": collection,
     }
     job = Job(options.job_dir, alias, manifest)
     try:
+        if options.shards_dir is not None:
+            apart = ShardFolder.below(options.shards_dir, job.folder)
+            apart.begin()
+            manifest = {**manifest, "shards": apart.address}
         if target is None:
             check_alias(store, alias, collection)
-        info = found or first_version(store, alias, model, tuple(plan.fields.values()))
+        info = found or first_version(store, alias, model, plan.stored_fields)
         job.describe({**manifest, "collection": info.name})
         staged = StagedEmbeddings([*reuse, *resumed])
     except BaseException:
@@ -158,6 +165,11 @@ class _Run:
     missing: int = 0
     deleted: int = 0
     fetcher: "Fetcher | RayRun | None" = None
+
+    @property
+    def shards(self) -> ShardFolder:
+        """Where this run keeps what it embeds."""
+        return ShardFolder.of_job(self.job.folder)
 
     def execute(self, on_progress: Callable[[Progress], None] | None) -> IndexReport:
         """Run the pipeline and write the report, however it ends."""
@@ -218,7 +230,7 @@ class _Run:
             staged=self.staged,
             store=store,
             encoder=self.encoders[0],
-            job=self.job.folder,
+            shards=self.shards,
             options=self.options,
             tally=self.tally,
             fail=self._fail,
@@ -249,6 +261,7 @@ class _Run:
         comparer = Comparer(fetcher, self.staged, tally, options.images)
         preparer = Preparer(comparer, self.encoders[0], options.limits)
         show = self._shower(on_progress)
+        ahead = _BATCHES_AHEAD * options.rows_at_once
         return Pipeline(
             intake=Intake(
                 look_up=self._look_up(store),
@@ -257,12 +270,13 @@ class _Run:
                 work=preparer.prepare,
                 tally=tally,
                 workers=options.workers,
-                window=_BATCHES_AHEAD * options.rows_at_once * len(self.encoders),
+                window=max(1, ahead // self.plan.per_picture),
+                encoders=self._at_work,
             ),
-            encoders=self.encoders,
+            encoders=self._all_encoders,
             writer=Writer(
                 store,
-                Shards(self.job.folder),
+                Shards(self.shards),
                 tally,
                 self._fail,
                 shard_rows=options.shard_rows,
@@ -271,11 +285,25 @@ class _Run:
             staged=self.staged,
             memory=memory,
             tally=tally,
-            batch_size=options.batch_size or min(self.encoders[0].max_batch, MOST_BY_DEFAULT),
+            batch_size=self._batch_size,
+            rows_at_once=options.rows_at_once,
             fail=self._fail,
             on_row=self._judge_and_show(show),
             on_wait=show,
         )
+
+    def _all_encoders(self) -> Sequence[Encoder]:
+        first = self.encoders[0]
+        return first.encoders if isinstance(first, LateEncoder) else self.encoders
+
+    def _at_work(self) -> int:
+        """How many encoders there are by now; loads none."""
+        first = self.encoders[0]
+        is_late = isinstance(first, LateEncoder) and not first.is_loaded
+        return 1 if is_late else len(self._all_encoders())
+
+    def _batch_size(self) -> int:
+        return self.options.batch_size or min(self.encoders[0].max_batch, MOST_BY_DEFAULT)
 
     def _fail(self, failure: Failure) -> None:
         self.job.record(failure)
@@ -298,7 +326,7 @@ class _Run:
     def _shower(self, on_progress: Callable[[Progress], None] | None) -> Callable[[], None]:
         if on_progress is None:
             return lambda: None
-        total = self.source.estimate()
+        total = self.source.estimate() * self.plan.per_picture
         shown = 0.0
 
         def show() -> None:
@@ -362,37 +390,3 @@ class _Run:
             **asdict(report),
         }
         self.job.finish(ended, report_text(report, ended, self.plan))
-
-
-def catalog_name(catalog: str | Path) -> str:
-    """How a manifest names the catalogue: its address, or its absolute path."""
-    return str(catalog) if "://" in str(catalog) else str(Path(catalog).absolute())
-
-
-def _manifest(
-    catalog: str | Path,
-    source: Source,
-    plan: Plan,
-    alias: str,
-    encoders: Sequence[Encoder],
-    options: IndexOptions,
-    resumed: Sequence[Path],
-) -> Mapping[str, object]:
-    return {
-        "catalog": catalog_name(catalog),
-        "started": datetime.now(UTC).isoformat(timespec="seconds"),
-        "alias": alias,
-        "model": asdict(encoders[0].identity),
-        "columns": {**asdict(plan.roles), "others": list(source.columns)},
-        "fields": {column: asdict(field) for column, field in plan.fields.items()},
-        "options": asdict(options),
-        "resumes": [job.name for job in resumed],
-        "versions": {name: _version(name) for name in ("vitrine", "pillow", "numpy", "torch")},
-    }
-
-
-def _version(distribution: str) -> str | None:
-    try:
-        return version(distribution)
-    except PackageNotFoundError:
-        return None

@@ -39,8 +39,9 @@ class Intake(Generic[T]):
     """Sends rows through `work` on several threads.
 
     `look_up` says what the store has of ids; `memory` what was seen at the images' addresses;
-    `fetch` begins to fetch an image that is elsewhere. `window`: most rows on their way; no more
-    images are asked for while `most_bytes` of them have come and wait for a worker.
+    `fetch` begins to fetch an image that is elsewhere. `window`: most rows on their way for each of
+    the `encoders` that there are by now; no more images are asked for while `most_bytes` of them
+    have come and wait for a worker.
     """
 
     look_up: Callable[[Sequence[str]], Mapping[str, Hashes]]
@@ -51,6 +52,7 @@ class Intake(Generic[T]):
     workers: int
     window: int
     most_bytes: int = 256 * 1024 * 1024
+    encoders: Callable[[], int] = lambda: 1
 
     def run(self, rows: Iterator[Row | Failure]) -> Iterator[T | Failure | None]:
         """What `work` makes of each row, as it gets ready; None: nothing is ready for now.
@@ -66,7 +68,7 @@ class Intake(Generic[T]):
                 if isinstance(group, Failure):
                     yield group
                     continue
-                bound = self.window + (_REMOTE_AHEAD if group[0].remote else 0)
+                bound = self.window * self.encoders() + (_REMOTE_AHEAD if group[0].remote else 0)
                 while (
                     waiting + len(group) > bound
                     or (waiting and held.bytes > self.most_bytes)
@@ -175,13 +177,18 @@ def read_tasks(
     with tally.timed(Stage.READ):
         chunk = next_chunk(rows)
         found = [row for row in chunk if isinstance(row, Row)]
-        stored = look_up([row.item.id for row in found])
+        stored = look_up([each.item.id for row in found for each in row.entities])
         # What came with its row needs no address to be remembered by.
         addresses = [row.item.image for row in found if row.data is None]
         known = memory.get(addresses) if memory is not None else {}
         tally.passed(Stage.READ, len(chunk))
         return [
-            Task(row, stored.get(row.item.id), known.get(row.item.image))
+            Task(
+                row,
+                stored.get(row.item.id),
+                known.get(row.item.image),
+                tuple(stored.get(part.item.id) for part in row.parts),
+            )
             if isinstance(row, Row)
             else row
             for row in chunk

@@ -7,14 +7,20 @@ import shutil
 import socket
 import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import asdict
 from datetime import UTC, datetime
 from io import TextIOWrapper
 from pathlib import Path
 
 from indexer.report import Failure
-from search.errors import CatalogError, ConflictError, ModelMismatchError, UnavailableError
+from search.errors import (
+    CatalogError,
+    ConflictError,
+    ModelMismatchError,
+    UnavailableError,
+    WriteConflictError,
+)
 from search.store.base import Store
 
 _FINISHED_BY = "finished_by.txt"
@@ -178,7 +184,32 @@ def refuse_if_alive(
         unknown = theirs is None or collection is None
         same = manifest.get("alias") == alias if unknown else theirs == collection
         if same and same_database(manifest, database):
-            raise _still_going(job, str(theirs or alias))
+            doing = str(manifest.get("doing") or "writes into")
+            raise _still_going(job, doing, str(theirs or alias))
+
+
+@contextmanager
+def between_runs(
+    job_dir: Path, alias: str, collections: Sequence[str], database: str
+) -> Iterator[None]:
+    """For a short write that is no run: while this is open, no run begins.
+
+    Raises:
+        WriteConflictError: a run that is still going writes into one of the collections.
+        UnavailableError: the folder cannot be made.
+    """
+    with ExitStack() as held:
+        with _writing(job_dir):
+            held.enter_context(_one_at_a_time(job_dir))
+        try:
+            for collection in collections:
+                refuse_if_alive(job_dir, alias, collection, database)
+        except ConflictError:
+            raise WriteConflictError(
+                "A run writes into the collection, or builds its next version.",
+                hint="Send it again when the run has ended.",
+            ) from None
+        yield
 
 
 def database_of(store: Store, job_dir: Path) -> str:
@@ -246,12 +277,12 @@ def _fingerprint(manifest: Mapping[str, object]) -> str | None:
     return found if isinstance(found, str) else None
 
 
-def _still_going(job: Path, what: str) -> ConflictError:
+def _still_going(job: Path, doing: str, what: str) -> ConflictError:
     who = ""
     with suppress(OSError):
         who = f" ({(job / _LOCK).read_text(encoding='utf-8')})"
     return ConflictError(
-        f"Another run is still going and writes into {what}: {job}{who}.",
+        f"Another run is still going and {doing} {what}: {job}{who}.",
         hint="Wait until it has ended, or end it; then run the same command again.",
         details={"job": str(job), "collection": what},
     )

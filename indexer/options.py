@@ -7,6 +7,7 @@ from pathlib import Path
 
 from indexer.columns import ColumnNames
 from indexer.fetching import FetchOptions
+from indexer.regions import Regions
 from indexer.staged_images import StagedImages
 from search.config import Settings
 from search.images import ImageLimits
@@ -27,12 +28,18 @@ class IndexOptions:
     every `shard_s` seconds: that much work is lost when a run is killed. Those in the job folders
     `reuse` are taken instead of embedding the same image again with the same model.
 
+    `shards_dir` is a folder or an address (`s3://bucket/folder`) to keep the shards of all jobs in,
+    each job's in a folder of its name; None: in the job's folder.
+
     `staged_images` is a folder that keeps a copy of every image that is fetched from elsewhere. A
     copy spares downloading it for another model; with `trust_staged_images` its host is not even
     asked whether it changed.
 
     `batch_size` is how many images the encoder gets at once; None: as many as go through its model
     at once, at most `MOST_BY_DEFAULT`.
+
+    `regions` are indexed of each picture beside the whole; None: nobody said which, so there are
+    none, and a collection that holds some is refused.
 
     `delete_missing` removes items that the catalogue does not have any more; above
     `max_deleted_share` (0..1) of the collection only when `confirmed`.
@@ -49,8 +56,10 @@ class IndexOptions:
     shard_rows: int = 1_000
     shard_s: float = 60.0
     reuse: tuple[Path, ...] = ()
+    shards_dir: str | None = None
     staged_images: Path | None = None
     trust_staged_images: bool = False
+    regions: Regions | None = None
     delete_missing: bool = False
     max_deleted_share: float = 0.2
     confirmed: bool = False
@@ -76,6 +85,7 @@ class IndexOptions:
             ),
             job_dir=settings.jobs,
             max_failed_share=settings.max_failed_share,
+            shards_dir=settings.shards_dir,
             staged_images=settings.staged_images,
         )
 

@@ -35,15 +35,20 @@ _STOPPED = (KeyboardInterrupt, CatalogError)
 
 @dataclass(frozen=True, slots=True)
 class Pipeline:
-    """Everything that one run needs. `fail` is told of every row that is left out."""
+    """Everything that one run needs. `fail` is told of every row that is left out.
 
-    intake: Intake[Outcome]
-    encoders: Sequence[Encoder]
+    `encoders` and `batch_size`, how many images an encoder gets at once, are asked for when there
+    is something to embed. What needs no encoder is handed on `rows_at_once`.
+    """
+
+    intake: Intake[tuple[Outcome, ...]]
+    encoders: Callable[[], Sequence[Encoder]]
     writer: Writer
     staged: StagedEmbeddings
     memory: ImageMemory
     tally: Tally
-    batch_size: int
+    batch_size: Callable[[], int]
+    rows_at_once: int
     fail: Callable[[Failure], None]
     on_row: Callable[[], None]
     on_wait: Callable[[], None]
@@ -71,21 +76,24 @@ class Pipeline:
             outcomes.close()  # type: ignore[attr-defined]
             self.writer.close()
 
-    def _sort(self, outcomes: Iterator[Outcome | None], encoding: "_Encoding") -> None:
-        """Send each row where it has to go."""
+    def _sort(
+        self, rows: Iterator[tuple[Outcome, ...] | Failure | None], encoding: "_Encoding"
+    ) -> None:
+        """Send each row, and each part of one, where it has to go."""
         batches = _Batches(self)
-        for outcome in outcomes:
-            if outcome is None:
+        for outcomes in rows:
+            if outcomes is None:
                 # Nothing is ready, because images are slow to come: the encoder need not wait.
                 encoding.send(batches.take_ready())
                 encoding.write_finished()
                 self.writer.tick()
                 self.on_wait()
                 continue
-            self.tally.see()
-            batches.add(outcome)
-            if len(batches.ready) == self.batch_size:
-                encoding.send(batches.take_ready())
+            for outcome in (outcomes,) if isinstance(outcomes, Failure) else outcomes:
+                self.tally.see(outcome.times if isinstance(outcome, Failure) else 1)
+                batches.add(outcome)
+                if batches.ready and len(batches.ready) >= self.batch_size():
+                    encoding.send(batches.take_ready())
             self.on_row()
         encoding.send(batches.take_ready())
         batches.send_others()
@@ -116,7 +124,7 @@ class _Batches:
                 self.ready.append(outcome)
         if outcome.known is not None:
             self.seen[outcome.row.item.image] = outcome.known
-        size = self.pipeline.batch_size
+        size = self.pipeline.rows_at_once
         if len(self.changed) >= size or len(self.reused) >= size:
             self.send_others()
         if len(self.seen) >= _REMEMBER_ROWS:
@@ -144,32 +152,40 @@ class _Batches:
 
 
 class _Encoding:
-    """Batches on their way through the encoders, written in the order in which they were sent."""
+    """Batches on their way through the encoders, written in the order in which they were sent.
+
+    The encoders' threads begin with the first batch: without one no model is loaded.
+    """
 
     def __init__(self, pipeline: Pipeline) -> None:
         self._pipeline = pipeline
         self._idle: SimpleQueue[Encoder] = SimpleQueue()
         self._waiting: deque[tuple[list[Ready], Future[Embeddings]]] = deque()
         self._open = ExitStack()
+        self._threads: ThreadPoolExecutor | None = None
 
     def send(self, batch: list[Ready]) -> None:
         """Encode a batch; blocks while every lane has another batch waiting for it."""
         if not batch:
             return
+        if self._threads is None:
+            self._threads = self._begun()
         self._waiting.append((batch, self._threads.submit(self._encode, batch)))
         while len(self._waiting) > self._pipeline.tally.lanes:
             self._take()
 
-    def __enter__(self) -> "_Encoding":
+    def _begun(self) -> ThreadPoolExecutor:
         count = 0
-        for encoder in self._pipeline.encoders:
+        for encoder in self._pipeline.encoders():
             lanes = self._open.enter_context(encoder.lanes())
             count += lanes.count
             for _ in range(lanes.count):
                 self._idle.put(encoder)
-        # Lanes of several encoders are alike: one on each of several GPUs.
-        self._threads = ThreadPoolExecutor(count, "vitrine-encode", initializer=lanes.enter)
         self._pipeline.tally.lanes = count
+        # Lanes of several encoders are alike: one on each of several GPUs.
+        return ThreadPoolExecutor(count, "vitrine-encode", initializer=lanes.enter)
+
+    def __enter__(self) -> "_Encoding":
         return self
 
     def __exit__(self, exc_type: type[BaseException] | None, *others: object) -> None:
@@ -180,7 +196,8 @@ class _Encoding:
                     while self._waiting:
                         self._take()
             finally:
-                self._threads.shutdown(cancel_futures=True)
+                if self._threads is not None:
+                    self._threads.shutdown(cancel_futures=True)
 
     def write_finished(self) -> None:
         """Write what has been embedded by now, without waiting for the rest."""

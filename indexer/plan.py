@@ -6,8 +6,10 @@ from dataclasses import dataclass
 
 from indexer.columns import Roles
 from indexer.inference import Inspection
+from indexer.regions import Regions
 from indexer.values import written_out
 from search.errors import CatalogError, SchemaMismatchError
+from search.regions import REGION, has_regions
 from search.store.schema import RESERVED
 from search.types import Field, FieldType
 
@@ -21,11 +23,26 @@ MAX_FIELDS = 40
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """`fields` maps catalogue columns to fields; any other column without a role is `extra`."""
+    """`fields` maps catalogue columns to fields; any other column without a role is `extra`.
+
+    `regions` are those of every picture; None for a collection that holds none.
+    """
 
     roles: Roles
     fields: Mapping[str, Field]
     notices: tuple[str, ...] = ()
+    regions: Regions | None = None
+
+    @property
+    def stored_fields(self) -> tuple[Field, ...]:
+        """All fields that a collection of the catalogue has."""
+        own = (REGION,) if self.regions is not None else ()
+        return (*self.fields.values(), *own)
+
+    @property
+    def per_picture(self) -> int:
+        """How many entities each picture becomes."""
+        return self.regions.per_picture if self.regions is not None else 1
 
 
 def plan_columns(
@@ -33,16 +50,20 @@ def plan_columns(
     roles: Roles,
     overrides: Mapping[str, FieldType],
     existing: Sequence[Field] | None,
+    regions: Regions | None = None,
 ) -> Plan:
     """Decide where each column goes. `types` has every column, in the catalogue's order.
 
     Of a collection that exists, its fields decide (`existing`), and new columns go to `extra`.
+    `regions` None: nobody said which.
 
     Raises:
         CatalogError: an override names a column that is not there or has a role.
-        SchemaMismatchError: an override contradicts the collection.
+        SchemaMismatchError: an override contradicts the collection; or it holds regions and
+            nobody said which, or regions are wanted and it has no place for them.
     """
     _check_overrides(types, roles, overrides)
+    planned = _planned_regions(regions, existing)
     chosen = {**types, **overrides}
     stored = {field.name: field for field in existing or ()}
     fields: dict[str, Field] = {}
@@ -50,7 +71,7 @@ def plan_columns(
     for column, type in chosen.items():
         if column in roles.columns:
             continue
-        if column in stored:
+        if column in stored and column != REGION.name:
             _check_stored(stored[column], overrides)
             fields[column] = stored[column]
         elif reason := _why_extra(column, type, len(fields), exists=existing is not None):
@@ -61,7 +82,31 @@ def plan_columns(
         f"Kept, but not to filter by ({reason}): {', '.join(columns)}."
         for reason, columns in left_out.items()
     )
-    return Plan(roles, fields, notices)
+    if planned is not None and planned.boxes:
+        notices += (
+            f"Each row counts {planned.per_picture} times: for its whole picture and "
+            f"{len(planned.boxes)} regions of it ({planned.name}).",
+        )
+    return Plan(roles, fields, notices, planned)
+
+
+def _planned_regions(regions: Regions | None, existing: Sequence[Field] | None) -> Regions | None:
+    holds_them = existing is not None and has_regions(existing)
+    if regions is None and holds_them:
+        raise SchemaMismatchError(
+            "The collection holds regions of pictures, and it was not said which.",
+            hint="Say --regions as before (2x2, say). With others or with none, those there are "
+            "count as gone, and --delete-missing removes them.",
+        )
+    if regions is None or (not regions.boxes and not holds_them):
+        return None
+    if existing is not None and not holds_them:
+        raise SchemaMismatchError(
+            "The collection was made without regions of pictures.",
+            hint=f"Build a new version with vitrine reindex --regions {regions.name}, or index "
+            "into another collection.",
+        )
+    return regions
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +154,7 @@ def _why_extra(column: str, type: FieldType | None, taken: int, *, exists: bool)
         return "empty, nested, of mixed types or long texts"
     if exists:
         return "the collection has no such field"
-    if column in RESERVED:
+    if column in RESERVED or column == REGION.name:
         return "every item has something else of that name"
     return f"more than {MAX_FIELDS} columns" if taken >= MAX_FIELDS else None
 

@@ -1,13 +1,16 @@
 """What a worker does for one row: read its image, see what changed, make it ready for the model."""
 
+from collections.abc import Sequence
 from concurrent.futures import Future
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 
 from indexer.fetching import Fetched, Fetcher
 from indexer.memory import Known
+from indexer.regions import region_hash
 from indexer.report import Failure
 from indexer.rows import Row
 from indexer.staged_images import StagedImages, hash_of
@@ -15,17 +18,21 @@ from indexer.staging import StagedEmbeddings
 from indexer.tally import Stage, Tally
 from search.encoders.base import Pixels, Preprocessor
 from search.errors import ImageError, ImageUnavailableError
-from search.images import ImageLimits, decode_image
+from search.images import ImageLimits, cropped, decode_image, enlarged
 from search.store.base import Hashes
 
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """A row, with what the store has of its id and what was remembered of its image's address."""
+    """A row, with what the store has of its id and what was remembered of its image's address.
+
+    `stored_parts`: what the store has of the row's parts, in their order.
+    """
 
     row: Row
     stored: Hashes | None = None
     known: Known | None = None
+    stored_parts: tuple[Hashes | None, ...] = ()
 
     @property
     def remote(self) -> bool:
@@ -37,12 +44,41 @@ class Task:
         if self.known is None or not self.known.validator:
             return None
         image_hash = self.known.image_hash
-        here = (
-            (self.stored is not None and self.stored.image_hash == image_hash)
-            or staged.get(image_hash) is not None
-            or (images is not None and image_hash in images)
-        )
+        kept = images is not None and image_hash in images
+        here = kept or all(look.is_here for look in self.looks(image_hash, staged))
         return self.known.validator if here else None
+
+    def looks(self, image_hash: str, staged: StagedEmbeddings) -> "list[Look]":
+        """What is there of the row and of its parts, for an image of that hash."""
+        stored = (self.stored, *self.stored_parts)
+        # Nothing was looked up of the parts where there is nothing at all.
+        stored += (None,) * (len(self.row.entities) - len(stored))
+        hashes = [region_hash(image_hash, row.box) for row in self.row.entities]
+        return [
+            Look(row, before, one, staged.get(one))
+            for row, before, one in zip(self.row.entities, stored, hashes, strict=True)
+        ]
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """A row or a part of one: what the store has of it, what stands for its pixels now, and the
+    embedding of those, if it was made before."""
+
+    row: Row
+    stored: Hashes | None
+    image_hash: str
+    embedding: NDArray[np.float32] | None
+
+    @property
+    def is_stored(self) -> bool:
+        """Whether the store has it with these pixels."""
+        return self.stored is not None and self.stored.image_hash == self.image_hash
+
+    @property
+    def is_here(self) -> bool:
+        """Whether it can be brought up to date without the image's bytes."""
+        return self.is_stored or self.embedding is not None
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +131,11 @@ class ImageChanged:
     stored: bool
     embedding: NDArray[np.float32] | None = None
 
+    @property
+    def is_to_decode(self) -> bool:
+        """Whether its embedding has to be made."""
+        return self.embedding is None
+
 
 Comparison = ImageChanged | ColumnsChanged | Unchanged | Failure
 Outcome = Ready | Reused | ColumnsChanged | Unchanged | Failure
@@ -118,33 +159,29 @@ class Comparer:
             return here
         return self.fetcher.submit(task.row.item.image, task.validator(self.staged, images))
 
-    def compare(self, task: Task, fetching: Future[Fetched] | None = None) -> Comparison:
-        """Compare a row with what is stored of its id.
+    def compare(
+        self, task: Task, fetching: Future[Fetched] | None = None
+    ) -> tuple[Comparison, ...]:
+        """Compare a row and its parts, in this order, with what is stored of their ids.
 
-        `fetching` is what `fetch` gave, for an image elsewhere.
+        One failure stands for all of them. `fetching` is what `fetch` gave, for an image
+        elsewhere.
         """
-        row, stored = task.row, task.stored
         try:
             with self.tally.timed(Stage.FETCH):
                 image = self._fetched(task, fetching)
                 image_hash, known = self._hashed(task, image)
-                embedding = self.staged.get(image_hash)
-                same = stored is not None and stored.image_hash == image_hash
-                if image.data is None and embedding is None and not same:
+                looks = task.looks(image_hash, self.staged)
+                if image.data is None and not all(look.is_here for look in looks):
                     image = self._bytes_of(task, image_hash)
                     image_hash, known = self._hashed(task, image)
+                    looks = task.looks(image_hash, self.staged)
                 if image.data is not None and task.remote and self.images is not None:
                     self.images.put(image_hash, image.data)
         except (ImageError, ImageUnavailableError) as error:
-            return row.failure(error)
+            return (task.row.failure(error),)
         self.tally.passed(Stage.FETCH)
-        row = row.without_image()  # From here on the bytes are with those who decode them.
-        if stored is None or stored.image_hash != image_hash:
-            there = stored is not None
-            return ImageChanged(row, image_hash, known, image.data, there, embedding)
-        if stored.row_hash != row.row_hash:
-            return ColumnsChanged(row, image_hash, known)
-        return Unchanged(row, known)
+        return tuple(_compared(look, known, image.data) for look in looks)
 
     def _fetched(self, task: Task, fetching: Future[Fetched] | None) -> Fetched:
         if task.row.data is not None:
@@ -172,35 +209,74 @@ class Comparer:
         return image_hash, Known(image.validator or "", image_hash) if worth_it else None
 
 
+def _compared(look: Look, known: Known | None, data: bytes | None) -> Comparison:
+    # From here on the bytes are with those who decode them.
+    row, image_hash = look.row.alone(), look.image_hash
+    if not look.is_stored:
+        there = look.stored is not None
+        return ImageChanged(row, image_hash, known, data, there, look.embedding)
+    if look.stored is not None and look.stored.row_hash != row.row_hash:
+        return ColumnsChanged(row, image_hash, known)
+    return Unchanged(row, known)
+
+
 @dataclass(frozen=True, slots=True)
 class Preparer:
-    """Makes rows ready for the model. Safe to use from several threads."""
+    """Makes rows ready for the model. Safe to use from threads."""
 
     comparer: Comparer
     encoder: Preprocessor
     limits: ImageLimits
 
-    def prepare(self, task: Task, fetching: Future[Fetched] | None = None) -> Outcome:
-        """Compare a row with what is stored of its id, and decode its image if that is new."""
-        compared = self.comparer.compare(task, fetching)
-        return self.decode(compared) if isinstance(compared, ImageChanged) else compared
+    def prepare(self, task: Task, fetching: Future[Fetched] | None = None) -> tuple[Outcome, ...]:
+        """Compare a row and its parts with what is stored, and decode the image if any is new."""
+        outcomes: list[Outcome] = []
+        to_decode: list[ImageChanged] = []
+        for compared in self.comparer.compare(task, fetching):
+            if not isinstance(compared, ImageChanged):
+                outcomes.append(compared)
+            elif compared.embedding is not None:
+                outcomes.append(_reused(compared, compared.embedding))
+            else:
+                to_decode.append(compared)
+        return (*outcomes, *self._decoded(to_decode))
 
-    def decode(self, changed: ImageChanged) -> Ready | Reused | Failure:
-        """Make the image ready for the model, or find that it was embedded before."""
-        row, tally = changed.row, self.comparer.tally
-        if changed.embedding is not None:
-            return Reused(row, changed.image_hash, changed.known, changed.embedding, changed.stored)
-        assert changed.data is not None, "compare gives one or the other"
+    def _decoded(self, changed: Sequence[ImageChanged]) -> Sequence[Ready | Failure]:
+        """One image made ready for the model, whole and in parts; one failure stands for all."""
+        if not changed:
+            return ()
+        tally, first = self.comparer.tally, changed[0]
+        at_least = self.encoder.decode_at_least  # Loads the model, if nothing has needed it yet.
         with tally.timed(Stage.DECODE):
             try:
-                image = decode_image(
-                    changed.data,
-                    self.limits,
-                    name=row.item.image,
-                    at_least=self.encoder.decode_at_least,
-                )
-                pixels = self.encoder.preprocess([image])
+                image = decode_changed(changed, self.limits, at_least)
+                ready = [self._ready(one, image) for one in changed]
             except ImageError as error:
-                return row.failure(error)
+                return (replace(first.row.failure(error), times=len(changed)),)
         tally.passed(Stage.DECODE)
-        return Ready(row, changed.image_hash, changed.known, pixels, changed.stored)
+        return ready
+
+    def _ready(self, changed: ImageChanged, image: Image.Image) -> Ready:
+        box = changed.row.box
+        part = image if box is None else cropped(image, box)
+        pixels = self.encoder.preprocess([part])
+        return Ready(changed.row, changed.image_hash, changed.known, pixels, changed.stored)
+
+
+def decode_changed(
+    changed: Sequence[ImageChanged], limits: ImageLimits, at_least: tuple[int, int] | None
+) -> Image.Image:
+    """The image that these share, large enough for each of its regions to be `at_least` so large.
+
+    Raises ImageError.
+    """
+    first = changed[0]
+    assert first.data is not None, "compare gives the bytes wherever there is no embedding"
+    if at_least is not None:
+        sizes = [enlarged(at_least, one.row.box) for one in changed]
+        at_least = max(width for width, _ in sizes), max(height for _, height in sizes)
+    return decode_image(first.data, limits, name=first.row.item.image, at_least=at_least)
+
+
+def _reused(changed: ImageChanged, embedding: NDArray[np.float32]) -> Reused:
+    return Reused(changed.row, changed.image_hash, changed.known, embedding, changed.stored)

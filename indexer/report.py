@@ -10,7 +10,10 @@ from indexer.plan import PlannedColumn
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """A row that was not indexed: `row` is where people find it, `code` is stable."""
+    """A row that was not indexed: `row` is where people find it, `code` is stable.
+
+    `times` is how often it counts: as often as it would have been indexed.
+    """
 
     row: int
     id: str | None
@@ -18,6 +21,7 @@ class Failure:
     code: str
     reason: str
     hint: str
+    times: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +80,9 @@ class Progress:
 @dataclass(frozen=True, slots=True)
 class IndexReport:
     """What a run did. Every row of the catalogue is in exactly one of the first five counts.
+
+    A row whose picture is also indexed in regions is in them as often as it has entities, failed
+    ones too, so that they add up.
 
     `indexed`: new items. `updated`: items whose image changed. `columns_updated`: items of which
     only other columns changed, not embedded. `failed`: rows that were left out, all of them in

@@ -25,7 +25,8 @@ from indexer.values import (
     written_out,
 )
 from search.errors import VitrineError
-from search.types import Field, FieldType, FieldValue, Item
+from search.regions import REGION, WHOLE, region_id
+from search.types import Box, Field, FieldType, FieldValue, Item
 
 R = TypeVar("R")
 _CHUNK = 512
@@ -39,17 +40,27 @@ class Row:
     """A row that can be indexed, as far as can be said without its image.
 
     `row_hash` is the hex digest of everything that the item says, its image's address included.
-    `data` is the image's bytes where they came with the row, as in tar shards.
+    `data` is the image's bytes where they came with the row, as in tar shards. `parts` are rows
+    of their own for regions of the same image; `box` says which region a row is of, None for the
+    whole.
     """
 
     number: int
     item: Item
     row_hash: str
     data: bytes | None = None
+    box: Box | None = None
+    parts: tuple["Row", ...] = ()
 
-    def without_image(self) -> "Row":
-        """The row without the bytes that it may have come with."""
-        return self if self.data is None else replace(self, data=None)
+    def alone(self) -> "Row":
+        """The row without its parts and the bytes that it may have come with."""
+        plain = self.data is None and not self.parts
+        return self if plain else replace(self, data=None, parts=())
+
+    @property
+    def entities(self) -> tuple["Row", ...]:
+        """The row itself, then its parts."""
+        return (self, *self.parts)
 
     @property
     def image_path(self) -> Path:
@@ -59,31 +70,42 @@ class Row:
     def failure(self, error: VitrineError) -> Failure:
         """The failure that the error is for this row."""
         hint = error.hint or "Correct the row or replace the file, and run the command again."
-        return Failure(self.number, self.item.id, self.item.image, error.code, error.message, hint)
+        times = len(self.entities)
+        return Failure(
+            self.number, self.item.id, self.item.image, error.code, error.message, hint, times
+        )
 
 
 def read_rows(source: Source, plan: Plan, seen: SeenIds) -> Iterator[Row | Failure]:
     """The rows of a catalogue, in order, as items or as the reason why they cannot be one.
 
     A row is one item; with several image columns, it is one for each column that names an image,
-    all with the row's number, or one failure. Of several rows with one id the first that can be
-    used wins. `seen` gets to know every id that can be read, also of rows that cannot be used.
+    all with the row's number, or one failure. Regions of an image are parts of its row. Of several
+    rows with one id the first that can be used wins. `seen` gets to know every id that can be read,
+    also of rows that cannot be used.
     """
     rows = source.rows()
     while raws := next_chunk(rows):
         chunk = [checked for raw in raws for checked in _checked(raw, source.base, plan)]
-        claims = [
-            (key, checked.claim if key == checked.keys[0] else UNCLAIMED)
-            for checked in chunk
-            for key in checked.keys
-        ]
+        claims = [(key, checked.claim) for checked in chunk for key in checked.keys]
         owners = iter(seen.claim_all(claims))
         for checked in chunk:
-            owner = [next(owners) for _ in checked.keys]
-            if isinstance(checked.result, Row) and owner[0] != checked.result.number:
-                yield _failure(checked.raw, plan, _duplicate(checked.result.item.id, owner[0]))
-            else:
-                yield checked.result
+            taken = [owner for _ in checked.keys if (owner := next(owners)) != checked.claim]
+            result = checked.result
+            if isinstance(result, Row) and taken:
+                result = _failure(checked.raw, plan, _duplicate(result.item.id, taken[0]))
+            if isinstance(result, Failure):
+                result = replace(result, times=plan.per_picture)
+            yield result
+
+
+def read_row(raw: RawRow, plan: Plan) -> Row | Failure:
+    """One row by itself, as `read_rows` has it, of a plan with one image column.
+
+    The row's image is named by its `address`, or by an absolute address in the image's column.
+    """
+    [checked] = _checked(raw, "/", plan)
+    return checked.result
 
 
 def next_chunk(rows: Iterator[R]) -> list[R]:
@@ -121,37 +143,43 @@ def _checked(raw: RawRow | UnreadableRow, base: str, plan: Plan) -> list[_Checke
         id = _id(raw, plan.roles)
         several = len(plan.roles.images) > 1
         ids = [f"{id}#{column}" if several else id for column in plan.roles.images]
-        keys = tuple(_digest(one) for one in ids)
-        parts = _read_parts(raw, id, plan)
+        keys = tuple(key for one in ids for key in _keys(one, plan))
+        said = _read_said(raw, id, plan)
         if not several:
-            return [_Checked(raw, _row(raw, id, plan.roles.image, base, parts), keys)]
-        return _per_image(raw, list(zip(ids, plan.roles.images, keys, strict=True)), base, parts)
+            return [_Checked(raw, _row(raw, id, plan.roles.image, base, said, plan), keys)]
+        return _per_image(raw, list(zip(ids, plan.roles.images)), base, said, plan)
     except _Refused as refused:
         failure = _failure(raw, plan, refused)
         # Without a key nobody knows whose row it is: what it shows in place of an id is none.
         return [_Checked(raw, failure if keys else replace(failure, id=None), keys)]
 
 
+def _keys(id: str, plan: Plan) -> tuple[bytes, ...]:
+    """What stands for the ids of an item and of the regions of its picture."""
+    boxes = plan.regions.boxes if plan.regions is not None else ()
+    return (_digest(id), *(_digest(region_id(id, box)) for box in boxes))
+
+
 def _per_image(
-    raw: RawRow, images: Sequence[tuple[str, str, bytes]], base: str, parts: "_Parts"
+    raw: RawRow, images: Sequence[tuple[str, str]], base: str, said: "_Said", plan: Plan
 ) -> list[_Checked]:
     """An item for every image column that is not empty."""
     named = [one for one in images if not is_missing(raw.values.get(one[1]))]
     if not named:
-        columns = ", ".join(repr(column) for _, column, _ in images)
+        columns = ", ".join(repr(column) for _, column in images)
         raise _Refused(
             "image_missing",
             f"The row names no image (columns {columns}).",
             "Give every row an image, or choose other --image-column.",
         )
     checked: list[_Checked] = []
-    for id, column, key in named:
+    for id, column in named:
         try:
-            result: Row | Failure = _row(raw, id, column, base, parts)
+            result: Row | Failure = _row(raw, id, column, base, said, plan)
         except _Refused as refused:
             image = _shown(raw, column)
             result = Failure(raw.number, id, image, refused.code, refused.reason, refused.hint)
-        checked.append(_Checked(raw, result, (key,)))
+        checked.append(_Checked(raw, result, _keys(id, plan)))
     return checked
 
 
@@ -172,7 +200,7 @@ class _Refused(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class _Parts:
+class _Said:
     """What all items of a row share."""
 
     title: str
@@ -190,7 +218,7 @@ def _id(raw: RawRow, roles: Roles) -> str:
     return id
 
 
-def _read_parts(raw: RawRow, id: str, plan: Plan) -> _Parts:
+def _read_said(raw: RawRow, id: str, plan: Plan) -> _Said:
     roles = plan.roles
     fields: dict[str, FieldValue] = {}
     extra: dict[str, object] = {}
@@ -206,13 +234,23 @@ def _read_parts(raw: RawRow, id: str, plan: Plan) -> _Parts:
     product_id = _word(raw, roles.product_id)
     if product_id is None and roles.more_images:
         product_id = id
-    return _Parts(_word(raw, roles.title) or "", product_id, fields, extra)
+    return _Said(_word(raw, roles.title) or "", product_id, fields, extra)
 
 
-def _row(raw: RawRow, id: str, column: str, base: str, parts: _Parts) -> Row:
-    image = _image(raw, column, base)
-    item = Item(id, image, parts.title, parts.product_id, parts.fields, parts.extra)
-    return Row(raw.number, item, _row_hash(item), raw.data)
+def _row(raw: RawRow, id: str, column: str, base: str, said: _Said, plan: Plan) -> Row:
+    item = Item(id, _image(raw, column, base), said.title, said.product_id, said.fields, said.extra)
+    if plan.regions is None:
+        return Row(raw.number, item, _row_hash(item), raw.data)
+    parts = tuple(_region_row(raw.number, item, box) for box in plan.regions.boxes)
+    return replace(_region_row(raw.number, item, None), data=raw.data, parts=parts)
+
+
+def _region_row(number: int, item: Item, box: Box | None) -> Row:
+    """The row of a region of the item's picture; of the whole, where there is no box."""
+    fields = {**item.fields, REGION.name: WHOLE if box is None else str(box)}
+    id = item.id if box is None else region_id(item.id, box)
+    entity = replace(item, id=id, fields=fields)
+    return Row(number, entity, _row_hash(entity), box=box)
 
 
 def _word(raw: RawRow, column: str | None) -> str | None:

@@ -27,12 +27,12 @@ class StagedImages:
     trusted: bool = False
 
     def __contains__(self, image_hash: str) -> bool:
-        return self._path(image_hash).is_file()
+        return self.path(image_hash).is_file()
 
     def get(self, image_hash: str) -> bytes | None:
         """The bytes of an image; None if they are not here, or not whole."""
         try:
-            data = self._path(image_hash).read_bytes()
+            data = self.path(image_hash).read_bytes()
         except OSError:
             return None
         return data if hash_of(data) == image_hash else None
@@ -45,7 +45,7 @@ class StagedImages:
         """
         if self.get(image_hash) is not None:
             return
-        path = self._path(image_hash)
+        path = self.path(image_hash)
         draft = path.with_name(f"{path.name}.{uuid.uuid4().hex[:8]}.part")
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -59,5 +59,6 @@ class StagedImages:
                 hint="Free some space, or choose another folder with --staged-images.",
             ) from error
 
-    def _path(self, image_hash: str) -> Path:
+    def path(self, image_hash: str) -> Path:
+        """The file that an image of that hash is, or would be."""
         return self.folder / image_hash[:2] / image_hash

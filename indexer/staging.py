@@ -1,17 +1,17 @@
 """Embeddings on disk: a job's shards, and finding in them what need not be embedded again.
 
 A shard is a Parquet file of whole entities (`shards/00000.parquet`). It appears under its name
-only when it is complete and on disk, and before its rows go to the store. So whatever a run that
+only when it is complete and kept, and before its rows go to the store. So whatever a run that
 was killed had embedded is found by the next one.
 """
 
+import io
 import json
 import logging
-import os
 import threading
-import uuid
 from collections import OrderedDict
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -19,55 +19,56 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from indexer.shard_folder import ShardFolder, open_shard
 from search.errors import UnavailableError
 from search.store.base import Entity
 
-SHARDS = "shards"
 _LOG = logging.getLogger(__name__)
 _OPEN_SHARDS = 4
 """Shards of which the embeddings stay in memory: rows come in about the order of the last run."""
 _RECENT = 20_000
 """Embeddings of this run that are kept at hand, for images that several rows share."""
+_LOOKED_THROUGH = 16
+"""Shards that are looked through at once: those of object stores take their time to come."""
 
 
 class Shards:
     """Writes the shards of one job. To be called from one thread at a time."""
 
-    def __init__(self, job: Path) -> None:
-        self._folder = job / SHARDS
+    def __init__(self, folder: ShardFolder) -> None:
+        self._folder = folder
         self._written = 0
 
-    def write(self, entities: Sequence[Entity]) -> Path:
-        """Write a shard; when this returns it is on disk.
+    def write(self, entities: Sequence[Entity]) -> str:
+        """Write a shard; when this returns it is kept. Its address.
 
         Raises:
             UnavailableError: it cannot be written, for want of space for example.
         """
-        path = self._folder / f"{self._written:05}.parquet"
-        stage_entities(path, entities)
+        address = stage_entities(self._folder, f"{self._written:05}", entities)
         self._written += 1
-        return path
+        return address
 
 
-def stage_entities(path: Path, entities: Sequence[Entity]) -> None:
-    """Write a shard of a job; when this returns it is on disk.
+def stage_entities(folder: ShardFolder, name: str, entities: Sequence[Entity]) -> str:
+    """Write a shard of a job; when this returns it is kept. Its address.
 
     Raises:
         UnavailableError: it cannot be written, for want of space for example.
     """
     try:
-        path.parent.mkdir(exist_ok=True)
-        write_shard(path, entities)
+        return write_shard(folder, name, entities)
     except OSError as error:
+        reason = error.strerror or error
         raise UnavailableError(
-            f"The shard {path} cannot be written: {error.strerror or error}.",
-            hint="Free some space or choose another --job-dir, and run the same command "
-            "again: it goes on from the last shard.",
+            f"The shard {folder.shown}/{name}.parquet cannot be written: {reason}.",
+            hint="Free some space or choose another --job-dir or --shards-dir, and run the same "
+            "command again: it goes on from the last shard.",
         ) from error
 
 
-def write_shard(path: Path, entities: Sequence[Entity]) -> None:
-    """Write entities as a Parquet file, whole or not at all.
+def write_shard(folder: ShardFolder, name: str, entities: Sequence[Entity]) -> str:
+    """Write entities as a Parquet file, whole or not at all; its address. Raises OSError.
 
     Columns: id, image, title, product_id, fields and extra (JSON), image_hash, row_hash,
     embedding (a list of dim float32).
@@ -91,23 +92,19 @@ def write_shard(path: Path, entities: Sequence[Entity]) -> None:
             "embedding": pa.FixedSizeListArray.from_arrays(flat, embeddings.shape[1]),
         }
     )
-    # Several processes may be at the same shard, where one was given up too early.
-    draft = path.with_name(f"{path.name}.{uuid.uuid4().hex[:8]}.part")
-    try:
-        with draft.open("wb") as stream:
-            # Embeddings do not compress; the little that is gained costs the encoder its cores.
-            pq.write_table(table, stream, compression="none", use_dictionary=False)
-            stream.flush()
-            os.fsync(stream.fileno())
-    except BaseException:
-        draft.unlink(missing_ok=True)
-        raise
-    draft.replace(path)
+    written = io.BytesIO()
+    # Embeddings do not compress; the little that is gained costs the encoder its cores.
+    pq.write_table(table, written, compression="none", use_dictionary=False)
+    return folder.write(name, written.getvalue())
 
 
-def shards_of(job: Path) -> list[Path]:
-    """The complete shards of a job, in the order in which they were written."""
-    return sorted((job / SHARDS).absolute().glob("*.parquet"))
+def shards_of(job: Path) -> list[str]:
+    """The addresses of a job's complete shards, in the order in which they were written.
+
+    Raises:
+        UnavailableError: they are at an address that cannot be asked.
+    """
+    return ShardFolder.of_job(job).shards()
 
 
 class StagedEmbeddings:
@@ -117,8 +114,12 @@ class StagedEmbeddings:
     """
 
     def __init__(self, jobs: Sequence[Path] = ()) -> None:
-        """Look through the shards of jobs; all must be of one model (see `jobs.made_with`)."""
-        self._shards: list[Path] = []
+        """Look through the shards of jobs; all must be of one model (see `jobs.made_with`).
+
+        Raises:
+            UnavailableError: they are at an address that cannot be asked.
+        """
+        self._shards: list[str] = []
         self._high, self._low, self._places = self._index(
             [shard for job in jobs for shard in shards_of(job)]
         )
@@ -182,17 +183,15 @@ class StagedEmbeddings:
         return self._open[shard]
 
     def _index(
-        self, shards: Sequence[Path]
+        self, shards: Sequence[str]
     ) -> tuple[NDArray[np.uint64], NDArray[np.uint64], NDArray[np.int32]]:
         """The two halves of all hashes, sorted, and each one's shard and row."""
         halves = [np.empty((0, 2), np.uint64)]
         places = [np.empty((0, 2), np.int32)]
-        for shard in shards:
-            try:
-                found = _read_hashes(shard)
-            except (OSError, ValueError) as error:
-                # What it held is embedded again: slower, and nothing is lost.
-                _LOG.warning("The shard %s cannot be read and is not used: %s", shard, error)
+        with ThreadPoolExecutor(_LOOKED_THROUGH, "vitrine-shards") as threads:
+            looked_through = list(threads.map(_look_through, shards))
+        for shard, found in zip(shards, looked_through, strict=True):
+            if found is None:
                 continue
             halves.append(found)
             numbers = np.full(len(found), len(self._shards), np.int32)
@@ -203,21 +202,33 @@ class StagedEmbeddings:
         return hashes[order, 0], hashes[order, 1], np.concatenate(places)[order]
 
 
-def _read_hashes(shard: Path) -> NDArray[np.uint64]:
-    """The hashes of a shard's rows, `(n, 2) uint64`: high and low half."""
-    import pyarrow.parquet as pq
+def _look_through(shard: str) -> NDArray[np.uint64] | None:
+    try:
+        return _read_hashes(shard)
+    except (OSError, ValueError) as error:
+        # What it held is embedded again: slower, and nothing is lost.
+        _LOG.warning("The shard %s cannot be read and is not used: %s", shard, error)
+        return None
 
-    column = pq.read_table(shard, columns=["image_hash"])["image_hash"]
+
+def _read_hashes(shard: str) -> NDArray[np.uint64]:
+    """The hashes of a shard's rows, `(n, 2) uint64`: high and low half."""
+    column = _read_column(shard, "image_hash")
     flat = b"".join(bytes.fromhex(value) for value in column.to_pylist())
     return np.frombuffer(flat, dtype=">u8").astype(np.uint64).reshape(-1, 2)
 
 
-def _read_embeddings(shard: Path) -> NDArray[np.float32]:
-    import pyarrow.parquet as pq
-
-    column = pq.read_table(shard, columns=["embedding"])["embedding"].combine_chunks()
+def _read_embeddings(shard: str) -> NDArray[np.float32]:
+    column = _read_column(shard, "embedding").combine_chunks()
     found = column.flatten().to_numpy(zero_copy_only=False).reshape(len(column), -1)
     return np.asarray(found, np.float32)
+
+
+def _read_column(shard: str, name: str) -> Any:
+    import pyarrow.parquet as pq
+
+    with open_shard(shard) as file:
+        return pq.read_table(file, columns=[name])[name]
 
 
 def _json(values: object) -> str:

@@ -70,7 +70,7 @@ class Tally:
     def fail(self, failure: Failure) -> None:
         """Count a row that was left out."""
         with self._lock:
-            self._failed[failure.code] += 1
+            self._failed[failure.code] += failure.times
             self._without_id += failure.id is None
             if len(self._sample) < self.SAMPLE:
                 self._sample.append(failure)

@@ -38,7 +38,7 @@ class Write:
     @classmethod
     def of(cls, change: Ready | Reused, embedding: NDArray[np.float32]) -> "Write":
         """A row with its embedding, `(dim,) float32`."""
-        row = change.row.without_image()
+        row = change.row.alone()
         entity = Entity(row.item, embedding, change.image_hash, row.row_hash)
         count = Count.UPDATED if change.stored else Count.INDEXED
         return cls(row, entity, count, isinstance(change, Reused))
@@ -71,7 +71,7 @@ def column_writes(
     stored = dict(zip(ids, embeddings, strict=True))
     writes, failures = [], []
     for changed in changes:
-        row = changed.row.without_image()
+        row = changed.row.alone()
         if row.item.id in stored:
             entity = Entity(row.item, stored[row.item.id], changed.image_hash, row.row_hash)
             writes.append(Write(row, entity, Count.COLUMNS_UPDATED))

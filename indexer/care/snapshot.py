@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from indexer.care.progress import OnStep, Stage, unheard
 from search.errors import UnknownFieldError
+from search.regions import is_part, whole_item
 from search.store.base import Entity, Store
 from search.types import Field, FieldType, Item
 
@@ -70,13 +71,17 @@ def take_snapshot(
     stage = Stage("Reading the collection", store.count(name), on_step)
     entries: list[Entry] = []
     parts: list[NDArray[np.float32]] = []
-    for batch in store.scan(name, embeddings=True):
+    scanned = 0
+    for stored in store.scan(name, embeddings=True):
+        scanned += len(stored)
+        # Parts of pictures would be told apart as badly as they would be judged.
+        batch = [entity for entity in stored if not is_part(entity.item)]
         for entity in batch:
             entries.append(entry_of(entity, label))
             if on_item is not None:
-                on_item(entity.item)
+                on_item(whole_item(entity.item))
         parts.append(_stacked(batch, spec.model.dim))
-        stage.at(len(entries))
+        stage.at(scanned)
     order = sorted(range(len(entries)), key=lambda place: entries[place].id)
     embeddings = np.concatenate(parts) if parts else np.zeros((0, spec.model.dim), np.float32)
     return Snapshot(
@@ -108,7 +113,7 @@ def category_of(fields: Iterable[Field], wanted: str | None) -> str | None:
 
 def entry_of(entity: Entity, category: str | None) -> Entry:
     """What is kept of a stored item."""
-    item = entity.item
+    item = whole_item(entity.item)
     values = [item.title, *item.fields.values(), *item.extra.values()]
     value = item.fields.get(category) if category else None
     return Entry(

@@ -8,9 +8,9 @@ import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
+from indexer.shard_folder import ShardFolder
 from search.errors import ConfigError, UnavailableError
 
 _LOCAL = "local"
@@ -127,20 +127,21 @@ def _knock(address: str) -> None:
         ) from error
 
 
-def look_around(job: Path) -> tuple[str, bool]:
-    """On a machine of the cluster: its name, and whether the job's folder is there."""
-    return socket.gethostname(), job.is_dir()
+def look_around(shards: ShardFolder) -> tuple[str, str | None]:
+    """On a machine of the cluster: its name, and why it cannot write shards, if so."""
+    return socket.gethostname(), shards.problem()
 
 
-def check_machines(job: Path) -> None:
-    """See that every machine of the cluster has vitrine and the job's folder.
+def check_machines(shards: ShardFolder) -> None:
+    """See that every machine of the cluster has vitrine and can write the job's shards.
 
-    Where it has not, its workers would be started again and again, and the run hang.
+    Where it cannot, its workers would be started again and again, and the run hang.
 
     Raises:
         UnavailableError: a machine lacks one of them, or does not answer.
     """
     ray = load_ray()
+    shards.begin()
     nodes = [node["NodeID"] for node in ray.nodes() if node["Alive"]]
     looking = [
         ray.remote(look_around)
@@ -150,7 +151,7 @@ def check_machines(job: Path) -> None:
                 node, soft=True
             ),
         )
-        .remote(job)
+        .remote(shards)
         for node in nodes
     ]
     try:
@@ -161,10 +162,12 @@ def check_machines(job: Path) -> None:
             f"A machine of the Ray cluster cannot run vitrine: {reason}",
             hint="Install vitrine[ray] on every machine, in the Python that Ray runs in.",
         ) from error
-    if without := sorted({name for name, there in found if not there}):
+    if without := sorted({f"{name}: {why}" for name, why in found if why is not None}):
+        told = "; ".join(without)
         raise UnavailableError(
-            f"The job folder {job} is not there on: {', '.join(without)}.",
-            hint="Choose a --job-dir in a folder that all machines share under one path.",
+            f"Not every machine can write to {shards.shown}: {told}.",
+            hint="Choose a --job-dir in a folder that all machines share under one path, or an "
+            "object store that all of them can write to with --shards-dir.",
         )
 
 

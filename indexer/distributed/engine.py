@@ -16,7 +16,6 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field, replace
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 from indexer.distributed.cluster import (
@@ -40,6 +39,7 @@ from indexer.options import IndexOptions
 from indexer.patience import PatientStore
 from indexer.report import Failure
 from indexer.rows import Row
+from indexer.shard_folder import ShardFolder
 from indexer.staging import StagedEmbeddings
 from indexer.tally import Tally
 from search.config import Settings
@@ -52,7 +52,8 @@ from search.store.base import Hashes
 class Work:
     """What a run hands to an engine: its rows, and whom to tell what became of them.
 
-    `job`, and the folders behind `staged`, are to be found under the same path on every machine.
+    `shards`, and the folders behind `staged`, are to be found under the same path or address on
+    every machine.
     """
 
     rows: Iterator[Row | Failure]
@@ -61,7 +62,7 @@ class Work:
     staged: StagedEmbeddings
     store: PatientStore
     encoder: Encoder
-    job: Path
+    shards: ShardFolder
     options: IndexOptions
     tally: Tally
     fail: Callable[[Failure], None]
@@ -74,8 +75,9 @@ class RayEngine:
 
     `address` is HOST:PORT of the cluster's head, or `auto` for the cluster that this machine
     belongs to; None: what `RAY_ADDRESS` says, and else a cluster of this machine alone, started
-    for the run. vitrine must be installed on every machine, and the job folder, images given as
-    paths and models given as folders be there under the same paths.
+    for the run. vitrine must be installed on every machine; images given as paths, models given as
+    folders and the job folder, unless its shards are kept at an address, are there under the same
+    paths.
 
     `db`, `db_token` and `db_timeout_s` are how workers reach a Milvus server. Into an embedded
     database, which one process alone can open, the driver writes what they embed.
@@ -149,7 +151,7 @@ class RayRun:
     def _run(self) -> None:
         ray = load_ray()
         set_up_data()
-        check_machines(self.work.job)
+        check_machines(self.work.shards)
         work, chosen = self.work, cluster_pools(self.engine.device)
         self.lanes = chosen.encoders
         setup = self._setup(chosen, partial(ray.get, ray.put(work.staged)))
@@ -182,7 +184,7 @@ class RayRun:
             fetch=replace(options.fetch, per_host=per_host),
             staged=staged,
             images=options.images,
-            job=work.job,
+            shards=work.shards,
             collection=work.store.collection,
             store=StoreAddress(
                 uri=engine.db,

@@ -92,7 +92,7 @@ class Stored:
     @property
     def seen(self) -> int:
         """How many rows these are."""
-        return self.counts.total() + len(self.failures)
+        return self.counts.total() + sum(failure.times for failure in self.failures)
 
 
 @dataclass(frozen=True, slots=True)

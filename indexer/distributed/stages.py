@@ -13,7 +13,6 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -34,8 +33,9 @@ from indexer.fetching import Fetcher, FetchOptions
 from indexer.patience import PatientStore
 from indexer.preparing import ColumnsChanged, Comparer, Preparer, Ready, Reused, Unchanged
 from indexer.report import Failure
+from indexer.shard_folder import ShardFolder
 from indexer.staged_images import StagedImages
-from indexer.staging import SHARDS, StagedEmbeddings, stage_entities
+from indexer.staging import StagedEmbeddings, stage_entities
 from indexer.tally import Count, Stage, Tally
 from indexer.writing import Write, column_writes, upsert_writes
 from search.encoders.base import Encoder, ModelIdentity, Preprocessor
@@ -75,7 +75,7 @@ class Setup:
     fetch: FetchOptions
     staged: Callable[[], StagedEmbeddings]
     images: StagedImages | None
-    job: Path
+    shards: ShardFolder
     collection: str
     store: StoreAddress
 
@@ -134,8 +134,9 @@ class Prepare(_Worker):
             for row in parcel.rows
         ]
         outcomes = tuple(
-            row if isinstance(row, Failure) else preparer.prepare(row, fetching)
+            outcome
             for row, fetching in begun
+            for outcome in ((row,) if isinstance(row, Failure) else preparer.prepare(row, fetching))
         )
         hosts = tuple(self._fetcher.hosts())
         return Prepared(parcel.first_row, outcomes, Costs.of(tally), self._name, hosts)
@@ -213,9 +214,7 @@ class Store(_Worker):
             digest = hashlib.blake2b(rows, digest_size=4).hexdigest()
             name = f"{parcels[0].first_row:012}-{digest}"
             with tally.timed(Stage.STAGE):
-                stage_entities(
-                    self.setup.job / SHARDS / f"{name}.parquet", [write.entity for write in writes]
-                )
+                stage_entities(self.setup.shards, name, [write.entity for write in writes])
             tally.passed(Stage.STAGE, len(writes))
         if self.setup.store.shared:
             return [store_parcels(self._store, parcels, Costs.of(tally))]

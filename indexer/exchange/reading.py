@@ -11,7 +11,7 @@ from indexer.exchange.files import is_remote, reading
 from indexer.exchange.incoming import BATCH_ROWS, Exchange, Incoming
 from indexer.exchange.layout import Header, check_columns, from_arrow, read_header
 from indexer.exchange.pairs import Pair, PairsExchange
-from indexer.exchange.shards import SHARDS, JobExchange
+from indexer.exchange.shards import MANIFEST, JobExchange
 from indexer.report import Failure
 from search.encoders.base import ModelIdentity
 from search.encoders.registry import resolve_model
@@ -59,7 +59,7 @@ def _recognise(
 ) -> Exchange:
     if len(addresses) == 1 and not is_remote(addresses[0]) and Path(addresses[0]).is_dir():
         folder = Path(addresses[0])
-        if (folder / SHARDS).is_dir():
+        if (folder / MANIFEST).is_file():
             return JobExchange.open(folder)
         if (folder / "img_emb").is_dir():
             return _pairs(str(folder), _pairs_of(folder), model, columns, images)

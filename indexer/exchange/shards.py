@@ -1,4 +1,4 @@
-"""What a job has staged: the shards in its folder, and its manifest."""
+"""What a job has staged: its shards, wherever they are, and its manifest."""
 
 import json
 import tempfile
@@ -20,6 +20,8 @@ from indexer.exchange.incoming import (
 )
 from indexer.report import Failure
 from indexer.seen import SeenIds, key_of
+from indexer.shard_folder import open_shard
+from indexer.staging import shards_of
 from search.encoders.base import ModelIdentity
 from search.errors import CatalogError
 from search.types import Field, FieldType
@@ -28,7 +30,6 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 MANIFEST = "manifest.json"
-SHARDS = "shards"
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +37,7 @@ class JobExchange:
     """The staged rows of a job. Of a row that was staged several times, the last counts."""
 
     shown: str
-    shards: tuple[Path, ...]
+    shards: tuple[str, ...]
     model: ModelIdentity
     fields: tuple[Field, ...]
     rows: int
@@ -47,7 +48,7 @@ class JobExchange:
         import pyarrow as pa
         import pyarrow.parquet as pq
 
-        shards = tuple(sorted((folder / SHARDS).glob("*.parquet")))
+        shards = tuple(shards_of(folder))
         if not shards:
             raise CatalogError(
                 f"{folder} has no shards of embeddings.",
@@ -66,7 +67,8 @@ class JobExchange:
         rows = 0
         for shard in shards:
             try:
-                rows += int(pq.read_metadata(shard).num_rows)
+                with open_shard(shard) as file:
+                    rows += int(pq.read_metadata(file).num_rows)
             except (pa.ArrowException, OSError) as error:
                 raise _broken(shard, error) from error
         return cls(str(folder), shards, model, fields, rows)
@@ -106,12 +108,12 @@ def _is_first(one: Incoming | Failure, seen: SeenIds) -> bool:
     return seen.claim(key_of(one.entity.item.id), one.number) == one.number
 
 
-def _batches(shard: Path, dim: int) -> Iterator["pa.RecordBatch"]:
+def _batches(shard: str, dim: int) -> Iterator["pa.RecordBatch"]:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
     try:
-        with pq.ParquetFile(shard) as file:
+        with open_shard(shard) as stream, pq.ParquetFile(stream) as file:
             kind = file.schema_arrow.field("embedding").type
             if getattr(kind, "list_size", 0) != dim:
                 raise CatalogError(f"The embeddings of {shard} are {kind}, not of {dim} numbers.")
@@ -120,7 +122,7 @@ def _batches(shard: Path, dim: int) -> Iterator["pa.RecordBatch"]:
         raise _broken(shard, error) from error
 
 
-def _broken(shard: Path, error: Exception) -> CatalogError:
+def _broken(shard: str, error: Exception) -> CatalogError:
     return CatalogError(
         f"The shard {shard} cannot be read: {error}.",
         hint="Run the job again: it stages anew what is broken.",

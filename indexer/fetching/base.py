@@ -1,6 +1,10 @@
 """What fetching takes and gives."""
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from indexer.fetching.guard import Guard
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,6 +23,7 @@ class FetchOptions:
         failures_in_a_row: so many images in a row that a host did not give, for ...
         patience_s: ... at least so many seconds, and the host counts as down.
         rest_s: seconds for which a host that is down is not asked again.
+        guard: for addresses that strangers give: what may be asked on the web; None: everything.
     """
 
     per_host: int = 8
@@ -31,6 +36,7 @@ class FetchOptions:
     failures_in_a_row: int = 20
     patience_s: float = 30.0
     rest_s: float = 60.0
+    guard: "Guard | None" = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,6 +16,7 @@ import httpx2
 from indexer.fetching.addresses import WEB_SCHEMES, host_of, shown
 from indexer.fetching.base import Fetched, FetchOptions
 from indexer.fetching.failing import CORRECT, MayGetBetterError, too_large, unreadable
+from indexer.fetching.guard import GuardedTransport
 from indexer.fetching.hosts import Host, Hosts
 from search.images import ImageLimits
 
@@ -138,6 +139,9 @@ class Web:
     async def _body(self, address: str, response: httpx2.Response) -> bytes:
         declared = response.headers.get("content-length", "")
         packed = response.headers.get("content-encoding", "identity").lower() != "identity"
+        if packed and self._options.guard is not None:
+            # A piece of it can be small as it comes and larger than all memory unpacked.
+            raise unreadable(address, "is sent compressed, which nobody asked for")
         if declared.isdecimal() and not packed and int(declared) > self._limits.max_bytes:
             raise too_large(address, int(declared), self._limits)
         data = bytearray()
@@ -167,7 +171,7 @@ class Web:
 
     def _open(self) -> httpx2.AsyncClient:
         if self._client is None:
-            most = self._options.max_connections
+            most, guard = self._options.max_connections, self._options.guard
             timeout = self._options.timeout_s
             self._client = httpx2.AsyncClient(
                 headers=_HEADERS,
@@ -180,6 +184,8 @@ class Web:
                 timeout=httpx2.Timeout(timeout, connect=min(timeout, _CONNECT_SECONDS), pool=None),
                 # Images need no cookies, and a jar of all hosts would grow.
                 cookies=CookieJar(DefaultCookiePolicy(allowed_domains=())),
+                transport=None if guard is None else GuardedTransport(guard, most),
+                trust_env=guard is None,
             )
         return self._client
 

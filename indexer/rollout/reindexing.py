@@ -2,41 +2,31 @@
 
 import time
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
 
-from indexer.columns import find_roles
-from indexer.indexing import catalog_name, index_catalog
-from indexer.inference import infer_types
-from indexer.job import database_of, refuse_if_alive
+from indexer.indexing import index_catalog
+from indexer.job import database_of, read_json
+from indexer.manifest import catalog_name
 from indexer.options import IndexOptions
-from indexer.plan import plan_columns
 from indexer.report import IndexReport, Progress
+from indexer.rollout.holding import Beside, building
 from indexer.rollout.switching import forget_switch, killed_switch, note_switch
+from indexer.rollout.targets import address, choose_target, live_to_replace
 from indexer.rollout.verification import (
     Side,
     Verification,
     VerifyOptions,
     load_evaluation,
     verify,
+    written_meanwhile,
 )
-from indexer.rollout.versions import (
-    KEEP,
-    Version,
-    alias_and_number,
-    clear_way_back,
-    drop_all,
-    live_version,
-    next_version,
-    prune,
-    versions_of,
-)
-from indexer.sources import open_source
+from indexer.rollout.versions import KEEP, clear_way_back, prune
 from search.encoders.base import Encoder
-from search.errors import CollectionNotFoundError
+from search.errors import CollectionNotFoundError, ConflictError, SchemaMismatchError
+from search.regions import has_regions
 from search.store.base import CollectionInfo, CollectionSpec, Store
-from search.types import Field
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,59 +78,138 @@ def reindex(
     The live version is searched meanwhile and does not change. Killed at any moment, the same call
     goes on with the same unfinished version; killed after the switch, it does the little that was
     left and reports what was built, without checks. When the verification fails nothing is switched
-    and the new version is kept. `encoder` may be several of one model, on a device each. `load`
-    loads the live version's model, if that is wanted to compare with; `on_stage` is told what is
-    done now, in a few words.
+    and the new version is kept. From the verification to the switch nobody else writes into the
+    live version: who does is waited for, and what was written meanwhile is caught up with.
+
+    `encoder` may be several of one model, on a device each. `load` loads the live version's model,
+    if that is wanted to compare with; `on_stage` is told what is done now, in a few words.
 
     Raises:
         CollectionNotFoundError: the alias leads nowhere: there is nothing to build beside.
-        ConflictError: the alias is a collection's own name; or another run builds a version of it.
+        ConflictError: the alias is a collection's own name; or another run builds a version of it,
+            or has moved it meanwhile.
         EvaluationError: queries or qrels cannot be read; nothing was built then.
+        SchemaMismatchError: the live version holds regions, and nobody said which to make.
         CatalogError, StoreUnavailableError and others: as `index_catalog`; the live version stays.
     """
     options, say = options or ReindexOptions(), on_stage or _silent
     encoders = tuple(encoder) if isinstance(encoder, Sequence) else (encoder,)
-    first = encoders[0]
-    live = live_to_replace(store, alias)
+    _check(options, live_to_replace(store, alias))
+    job_dir = options.index.job_dir
+    database = database_of(store, job_dir)
+    with building(job_dir, alias, database):
+        live = live_to_replace(store, alias)
+        if ended := _ended_before(store, alias, live, catalog, encoders[0], options):
+            say(
+                f"{live.name} is live already: an earlier run was killed right after it had "
+                "switched. To build another version, run the same command again"
+            )
+            return ended
+        beside = Beside.now(job_dir, alias, live.name, database)
+        return _Making(
+            catalog, store, encoders, alias, load, options, on_progress, say, live, beside
+        ).run()
+
+
+def _check(options: ReindexOptions, live: CollectionSpec) -> None:
     load_evaluation(options.verify, live.fields)
-    if ended := _ended_before(store, alias, live, catalog, first, options):
-        say(
-            f"{live.name} is live already: an earlier run was killed right after it had switched. "
-            "To build another version, run the same command again"
+    if options.index.regions is None and has_regions(live.fields):
+        raise SchemaMismatchError(
+            f"{live.name} holds regions of pictures, and it was not said which the new version "
+            "is to have.",
+            hint="Say --regions as before (2x2, say), or --regions none.",
         )
-        return ended
-    name, resumed = _target(store, alias, live, catalog, first, options)
-    say(f"{'Going on with' if resumed else 'Building'} {name} beside {live.name}")
-    report = index_catalog(
-        address(catalog),
-        store=store,
-        encoder=encoders,
-        alias=alias,
-        # What an attempt before has stored, and the catalogue has lost since, must not stay.
-        options=replace(options.index, delete_missing=True, confirmed=True),
-        on_progress=on_progress,
-        target=name,
-    )
-    say(f"Verifying {name}")
-    before, new = store.describe(live.name), store.describe(name)
-    verification = verify(
-        store,
-        Side(before, lambda: _same_or(load, first, before)),
-        Side(new, lambda: first),
-        indexed=report.rows - report.failed,
-        failed=report.failed,
-        options=options.verify,
-    )
-    switches = options.switch and (verification.passed or options.force)
-    seconds: float = 0.0
-    dropped: tuple[str, ...] = ()
-    if switches:
-        note_switch(report.job, before.name, new.name)
-        seconds, dropped = _switch(store, alias, before, new, options)
-        forget_switch(options.index.job_dir, new.name, database_of(store, options.index.job_dir))
-    return ReindexReport(
-        alias, before, new, resumed, report, verification, switches, seconds, dropped
-    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Making:
+    """A version in the making, by the one who holds its lock."""
+
+    catalog: str | Path
+    store: Store
+    encoders: Sequence[Encoder]
+    alias: str
+    load: Callable[[str], Encoder]
+    options: ReindexOptions
+    on_progress: Callable[[Progress], None] | None
+    say: Callable[[str], None]
+    live: CollectionSpec
+    beside: Beside
+
+    def run(self) -> ReindexReport:
+        """Build, verify and switch."""
+        first, options, live = self.encoders[0], self.options, self.live.name
+        name, resumed = choose_target(
+            self.store,
+            self.alias,
+            self.live,
+            self.catalog,
+            first,
+            options.index,
+            fresh=options.fresh,
+        )
+        self.say(f"{'Going on with' if resumed else 'Building'} {name} beside {live}")
+        built = latest = self._index(name)
+        with self.beside.quiet(self.say) if options.switch else nullcontext():
+            written = self.beside.written()
+            others = [job for job in written if not self._is_of_our_catalog(job)]
+            if len(others) < len(written):
+                self.say(f"{live} has changed meanwhile: catching up")
+                latest = self._index(name)
+            self.say(f"Verifying {name}")
+            before, new = self.store.describe(live), self.store.describe(name)
+            verification = self._verified(before, new, latest, others)
+            switches = options.switch and (verification.passed or options.force)
+            seconds, dropped = self._switch(built.job, before, new) if switches else (0.0, ())
+        return ReindexReport(
+            self.alias, before, new, resumed, built, verification, switches, seconds, dropped
+        )
+
+    def _index(self, name: str) -> IndexReport:
+        return index_catalog(
+            address(self.catalog),
+            store=self.store,
+            encoder=self.encoders,
+            alias=self.alias,
+            # What an attempt before has stored, and the catalogue has lost since, must not stay.
+            options=replace(self.options.index, delete_missing=True, confirmed=True),
+            on_progress=self.on_progress,
+            target=name,
+        )
+
+    def _is_of_our_catalog(self, job: Path) -> bool:
+        return read_json(job / "manifest.json").get("catalog") == catalog_name(self.catalog)
+
+    def _verified(
+        self, before: CollectionInfo, new: CollectionInfo, index: IndexReport, others: list[Path]
+    ) -> Verification:
+        first = self.encoders[0]
+        found = verify(
+            self.store,
+            Side(before, lambda: _same_or(self.load, first, before)),
+            Side(new, lambda: first),
+            indexed=index.rows - index.failed,
+            failed=index.failed,
+            options=self.options.verify,
+        )
+        return Verification((*found.checks, written_meanwhile(before.name, others)))
+
+    def _switch(
+        self, job: Path, before: CollectionInfo, new: CollectionInfo
+    ) -> tuple[float, tuple[str, ...]]:
+        """Move the alias, unless somebody else has, and say so in the job's folder meanwhile."""
+        now = live_to_replace(self.store, self.alias).name
+        if now != before.name:
+            raise ConflictError(
+                f"The alias {self.alias!r} was pointed to {now} by somebody else while {new.name} "
+                f"was built to replace {before.name}: nothing was switched.",
+                hint="Run the same command again.",
+                details={"alias": self.alias, "live": now, "before": before.name},
+            )
+        note_switch(job, before.name, new.name)
+        seconds, dropped = _switch(self.store, self.alias, before, new, self.options)
+        forget_switch(self.beside.job_dir, new.name, self.beside.database)
+        return seconds, dropped
 
 
 def _ended_before(
@@ -171,74 +240,6 @@ def _ended_before(
     return ReindexReport(
         alias, before, new, True, switched.index, Verification(()), True, 0.0, dropped
     )
-
-
-def live_to_replace(store: Store, alias: str) -> CollectionSpec:
-    """The live version, beside which another can be built.
-
-    Raises:
-        CollectionNotFoundError: there is none.
-        ConflictError: the alias is a collection's own name.
-    """
-    try:
-        return live_version(store, alias)
-    except CollectionNotFoundError as error:
-        raise CollectionNotFoundError(
-            f"There is no collection behind {alias!r} to build a new version beside.",
-            hint="Index the catalogue first: vitrine index.",
-            details={"alias": alias},
-        ) from error
-
-
-def _target(
-    store: Store,
-    alias: str,
-    live: CollectionSpec,
-    catalog: str | Path,
-    encoder: Encoder,
-    options: ReindexOptions,
-) -> tuple[str, bool]:
-    """The collection to build, and whether it was begun before.
-
-    It is gone on with if it is the highest version above the live one and what would be made now:
-    of the same model and with the same fields.
-
-    Raises:
-        ConflictError: another run is still going and builds a version.
-    """
-    fields = planned_fields(catalog, options.index)
-    above = _above(store, alias, live)
-    job_dir = options.index.job_dir
-    for version in above:
-        refuse_if_alive(job_dir, alias, version.name, database_of(store, job_dir))
-    if options.fresh:
-        drop_all(store, above[-1:])
-    elif above:
-        last = above[-1].info
-        same_model = last.model.fingerprint == encoder.identity.fingerprint
-        if same_model and set(last.fields) == set(fields):
-            return last.name, True
-    return next_version(store, alias, encoder.identity, fields), False
-
-
-def address(catalog: str | Path) -> Any:
-    """The catalogue as `index_catalog` takes it: a URL stays text, as a path it loses a slash."""
-    return catalog if "://" in str(catalog) else Path(catalog)
-
-
-def planned_fields(catalog: str | Path, options: IndexOptions) -> tuple[Field, ...]:
-    """The fields that a new collection of the catalogue gets; raises as `index_catalog`."""
-    source = open_source(address(catalog))
-    roles = find_roles(source.columns, options.columns)
-    plan = plan_columns(infer_types(source), roles, options.types, None)
-    return tuple(plan.fields.values())
-
-
-def _above(store: Store, alias: str, live: CollectionSpec) -> list[Version]:
-    parts = alias_and_number(live.name)
-    floor = parts[1] if parts and parts[0] == alias else 0
-    versions = versions_of(store, alias)
-    return [each for each in versions if each.number > floor and not each.info.aliases]
 
 
 def _switch(

@@ -7,18 +7,20 @@ from typing import Any
 
 from indexer.columns import ColumnNames
 from indexer.job import read_json, same_database
+from indexer.regions import Regions
 from search.errors import CatalogError
 from search.types import FieldType
 
 
 @dataclass(frozen=True, slots=True)
 class Remembered:
-    """What a job was given: its catalogue, and what was said of the columns."""
+    """What a job was given: its catalogue, and what was said of the columns and of regions."""
 
     catalog: str
     columns: ColumnNames
     types: Mapping[str, FieldType]
     job: Path
+    regions: Regions | None = None
 
 
 def last_job(job_dir: Path, alias: str, live: str, database: str | None = None) -> Remembered:
@@ -49,6 +51,7 @@ def last_job(job_dir: Path, alias: str, live: str, database: str | None = None) 
             columns=_columns(_part(_part(manifest, "options"), "columns")),
             types=_types(_part(_part(manifest, "options"), "types")),
             job=folder,
+            regions=_regions(_part(_part(manifest, "options"), "regions")),
         )
     raise CatalogError(
         f"No job in {job_dir} says from which catalogue {alias!r} was indexed.",
@@ -76,6 +79,10 @@ def _columns(given: Mapping[str, object]) -> ColumnNames:
 
 def _types(given: Mapping[str, object]) -> dict[str, FieldType]:
     return {column: FieldType(str(type)) for column, type in given.items() if type in _TYPES}
+
+
+def _regions(given: Mapping[str, object]) -> Regions | None:
+    return Regions.from_text(str(given["name"])) if "name" in given else None
 
 
 _TYPES = frozenset(FieldType)

@@ -126,6 +126,22 @@ def verify(
     return Verification(tuple(checks))
 
 
+def written_meanwhile(live: str, jobs: Sequence[Path]) -> Check:
+    """That all that changed the live version while the new one was built is in both.
+
+    `jobs` changed it from something else than the catalogue that the new one is built from.
+    """
+    reason = None
+    if jobs:
+        names = ", ".join(job.name for job in jobs)
+        reason = (
+            f"{live} was changed meanwhile by {names}, from something else than this catalogue. If "
+            "the catalogue has it by now, run the same command again; else also run that again "
+            "after the switch"
+        )
+    return Check("jobs beside", len(jobs), 0, "none from elsewhere", reason)
+
+
 def _items(live: CollectionInfo, new: CollectionInfo, indexed: int, failed: int) -> Check:
     reason = None
     # A row that failed now may have been stored by an attempt before.

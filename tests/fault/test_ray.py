@@ -19,9 +19,12 @@ import pytest
 from indexer import IndexOptions, IndexReport, Progress, index_catalog
 from indexer.distributed import RayEngine
 from indexer.distributed.cluster import check_machines
+from indexer.shard_folder import ShardFolder
+from indexer.staging import StagedEmbeddings
 from search.encoders import Encoder, load_encoder
 from search.errors import UnavailableError
 from search.store import Entity, Store, open_store
+from tests.s3_server import S3Missing, S3Server, running_s3, skip_or_fail
 from tests.sample_collection import sample_rows, write_catalog
 from tests.waiting import wait_until
 
@@ -59,8 +62,21 @@ index_catalog(
 
 
 @pytest.fixture(scope="module")
-def cluster() -> Iterator[Any]:
-    """A head of two cores; tests that need another node add it."""
+def s3() -> Iterator[S3Server | S3Missing]:
+    """A server of the S3 protocol, or why there is none."""
+    try:
+        with running_s3() as server:
+            yield server
+    except S3Missing as missing:
+        yield missing
+
+
+@pytest.fixture(scope="module")
+def cluster(s3: object) -> Iterator[Any]:
+    """A head of two cores; tests that need another node add it.
+
+    Its workers find the S3 server by what this process has in its environment now.
+    """
     from ray.cluster_utils import Cluster
 
     with pytest.MonkeyPatch.context() as patch:
@@ -132,6 +148,7 @@ class OnCluster:
     """Runs on the cluster into one database."""
 
     def __init__(self, cluster: Any, encoder: Encoder, db: str, folder: Path, alias: str) -> None:
+        self.shards_dir: str | None = None
         self.cluster, self.encoder = cluster, encoder
         self.db, self.folder, self.alias = db, folder, alias
 
@@ -144,7 +161,12 @@ class OnCluster:
                 store=store,
                 encoder=self.encoder,
                 alias=self.alias,
-                options=IndexOptions(job_dir=self.folder / "jobs", batch_size=8, shard_rows=16),
+                options=IndexOptions(
+                    job_dir=self.folder / "jobs",
+                    batch_size=8,
+                    shard_rows=16,
+                    shards_dir=self.shards_dir,
+                ),
                 on_progress=on_progress,
                 engine=RayEngine("mini", self.db, device="cpu", address=self.cluster.address),
             )
@@ -281,11 +303,51 @@ def test_a_driver_that_is_killed_goes_on_from_its_shards(
     assert_same(embedded.content(), local[1])
 
 
-def test_a_job_folder_that_the_machines_do_not_share_is_an_error(
-    cluster: Any, tmp_path: Path
+def test_shards_in_an_object_store_outlive_a_worker_and_are_gone_on_from(
+    embedded: OnCluster,
+    cluster: Any,
+    second_node: Any,
+    s3: S3Server | S3Missing,
+    catalog: Path,
+    local: Any,
 ) -> None:
+    if isinstance(s3, S3Missing):
+        skip_or_fail(s3)
+        return
+    embedded.shards_dir = s3.url("shards")
+    killed: list[int] = []
+
+    def kill(progress: Progress) -> None:
+        if not killed and 0 < progress.done < ROWS:
+            killed.append(worker_of(cluster, b"Store"))
+            os.kill(killed[0], signal.SIGKILL)
+
+    report = embedded.index(catalog, kill)
+    assert killed, "the run was over before anything could be killed"
+    assert_adds_up(report, local[0])
+    assert_same(embedded.content(), local[1])
+    staged = StagedEmbeddings([report.job])
+    assert not (report.job / "shards").exists(), "nothing is shared but the object store"
+    for id, entity in local[1].items():
+        found = staged.get(entity.image_hash)
+        assert found is not None, id
+        np.testing.assert_allclose(found, entity.embedding, atol=1e-5)
+
+    # As when the driver was killed before it had stored the last of what was staged.
+    (report.job / "report.json").unlink()
+    lost = sorted(local[1])[:100]
+    with closing(open_store(embedded.db)) as store:
+        store.delete("products__v1", lost)
+    embedded.shards_dir = None
+    again = embedded.index(catalog)
+    assert again.resumed == (report.job.name,)
+    assert (again.indexed, again.reused, again.embedded) == (100, 100, 0)
+    assert_same(embedded.content(), local[1])
+
+
+def test_a_place_for_shards_that_the_machines_do_not_share_is_an_error(cluster: Any) -> None:
     with pytest.raises(UnavailableError, match=r"--job-dir in a folder that all machines share"):
-        check_machines(tmp_path / "elsewhere")
+        check_machines(ShardFolder("memory://of-the-driver"))
 
 
 def worker_of(cluster: Any, stage: bytes) -> int:

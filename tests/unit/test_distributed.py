@@ -43,7 +43,8 @@ from indexer.patience import PatientStore
 from indexer.preparing import Task
 from indexer.report import Failure
 from indexer.rows import Row
-from indexer.staging import StagedEmbeddings, shards_of
+from indexer.shard_folder import ShardFolder
+from indexer.staging import StagedEmbeddings
 from indexer.tally import Count, Stage
 from indexer.writing import Write
 from search.encoders import Encoder, load_encoder
@@ -144,7 +145,7 @@ def setup(encoder: Encoder, tmp_path: Path) -> Setup:
         fetch=FetchOptions(),
         staged=StagedEmbeddings,
         images=None,
-        job=tmp_path,
+        shards=ShardFolder.of_job(tmp_path),
         collection="products__v1",
         store=StoreAddress(str(tmp_path / "v.db"), None, 30.0, shared=False),
     )
@@ -179,7 +180,7 @@ def test_rows_go_through_all_stages_and_add_up(
     for _ in range(2):  # As when the first answer was lost with its machine.
         (staged,) = through(stage, [embedded])
     assert isinstance(staged, Staged)
-    assert len(shards_of(setup.job)) == 1
+    assert len(setup.shards.shards()) == 1
 
     with closing(open_store(setup.store.uri)) as store:
         store.create(CollectionSpec(setup.collection, encoder.identity))
@@ -198,12 +199,14 @@ def test_rows_go_through_all_stages_and_add_up(
 
 
 @pytest.mark.model
-def test_what_was_staged_before_is_not_embedded_again(setup: Setup, images: list[Path]) -> None:
+def test_what_was_staged_before_is_not_embedded_again(
+    setup: Setup, images: list[Path], tmp_path: Path
+) -> None:
     tasks = Tasks(1, (Task(row(1, images[0])), Task(row(2, images[1]))))
     (embedded,) = through(Encode(setup), through(Prepare(setup), [tasks]))
     through(Store(setup), [embedded])
 
-    before = StagedEmbeddings([setup.job])
+    before = StagedEmbeddings([tmp_path])
     again = replace(setup, model="no model is loaded", staged=Handed(before))
     (prepared,) = through(Prepare(pickle.loads(pickle.dumps(again))), [tasks])
     (reused,) = through(Encode(again), [prepared])
@@ -233,12 +236,12 @@ def test_a_worker_with_another_model_ends_the_run_with_that_error(
     (after,) = through(Store(other), broken)
     assert isinstance(after, Broken) and isinstance(after.error, ModelMismatchError)
     assert "every machine" in str(after.error)
-    assert not shards_of(setup.job)
+    assert not setup.shards.shards()
 
 
 def test_a_shard_that_cannot_be_written_ends_the_run(setup: Setup, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    blocked = replace(setup, job=tmp_path / "file")
+    blocked = replace(setup, shards=ShardFolder.of_job(tmp_path / "file"))
     entity = Entity(Item("a", "a.png", ""), np.ones(4, np.float32), "0" * 32, "1" * 32)
     write = Write(row(1, tmp_path), entity, Count.INDEXED)
     parcel = Embedded(1, (write,), (), 0, (), {}, Costs(), "worker", ())

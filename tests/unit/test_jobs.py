@@ -20,6 +20,7 @@ from indexer.preparing import Comparer, ImageChanged, Task
 from indexer.rows import Row as CatalogRow
 from indexer.rows import read_rows
 from indexer.seen import SeenIds
+from indexer.shard_folder import ShardFolder
 from indexer.sources import open_source
 from indexer.staging import StagedEmbeddings, shards_of, write_shard
 from indexer.tally import Tally
@@ -275,7 +276,7 @@ def test_an_image_whose_embedding_was_forgotten_meanwhile_is_fetched_whole(
         asked = fetcher.submit(row.item.image, whole.validator)
         assert asked.result().data is None
         comparer = Comparer(fetcher, StagedEmbeddings(), Tally())
-        compared = comparer.compare(Task(row, None, known), asked)
+        (compared,) = comparer.compare(Task(row, None, known), asked)
     assert isinstance(compared, ImageChanged) and compared.data == whole.data
 
 
@@ -376,7 +377,7 @@ def test_a_shard_appears_whole_or_not_at_all(tmp_path: Path) -> None:
         signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
         resource.setrlimit(resource.RLIMIT_FSIZE, (2_000, 2_000))
         try:
-            write_shard(shard, [entity(n) for n in range(500)])
+            write_shard(ShardFolder(str(shard.parent)), "00000", [entity(n) for n in range(500)])
         except OSError:
             os._exit(0)
         os._exit(1)
@@ -391,7 +392,7 @@ def test_staged_embeddings_are_found_by_hash_and_broken_shards_are_left_out(
     (job / "shards").mkdir(parents=True)
     for number in range(6):
         entities = [entity(n) for n in range(number * 10, number * 10 + 10)]
-        write_shard(job / "shards" / f"{number:05}.parquet", entities)
+        write_shard(ShardFolder(str(job / "shards")), f"{number:05}", entities)
     (job / "shards" / "00003.parquet").write_bytes(b"PAR1 no more")
     staged = StagedEmbeddings([job])
     assert len(staged) == 50
@@ -408,7 +409,7 @@ def test_a_job_folder_that_fills_up_ends_the_run_with_a_cure(
 ) -> None:
     write(catalog, rows_of(catalog, 20))
 
-    def full(path: Path, entities: object) -> None:
+    def full(*given: object) -> None:
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr("indexer.staging.write_shard", full)

@@ -17,6 +17,7 @@ from indexer import IndexOptions, Progress, index_catalog
 from indexer.patience import PatientStore, interrupting
 from indexer.preparing import Ready
 from indexer.rows import Row
+from indexer.shard_folder import ShardFolder
 from indexer.staging import Shards, StagedEmbeddings, shards_of
 from indexer.tally import Tally
 from indexer.writing import Writer
@@ -217,8 +218,9 @@ def test_what_was_gathered_is_sent_in_time_though_no_row_comes(
     ready = Ready(row, one.image_hash, None, np.zeros((1, 3, 1, 1), np.uint8), stored=False)
     store.create(CollectionSpec("products__v1", MODEL))
     patient, tally = PatientStore(store, "products__v1"), Tally()
+    shards = Shards(ShardFolder.of_job(tmp_path))
     with closing(
-        Writer(patient, Shards(tmp_path), tally, lambda _: None, shard_rows=100, shard_s=0.05)
+        Writer(patient, shards, tally, lambda _: None, shard_rows=100, shard_s=0.05)
     ) as writer:
         writer.add([ready], one.embedding[None])
         assert not shards_of(tmp_path)

@@ -359,6 +359,7 @@ def test_every_run_has_a_folder_that_says_what_it_did(
         "code": "id_duplicate",
         "reason": "Id 'i000' is already used by row 1.",
         "hint": "Give every row an id of its own, or choose another --id-column.",
+        "times": 1,
     }
     told = json.loads((first.job / "report.json").read_text())
     assert told["status"] == "done" and told["indexed"] == 5 and told["failed"] == 1

@@ -1,6 +1,7 @@
 """Reindexing beside a run that is alive, and after one that was killed just after its switch."""
 
-from collections.abc import Iterator
+import json
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import replace
 from functools import partial
@@ -128,3 +129,131 @@ def test_a_version_that_another_run_builds_is_left_to_it(
     assert again.unchanged == 6
     job.finish({"status": "failed"}, "")
     assert build(store, catalog, mini, options).switched
+
+
+class At:
+    """Does something at the first stage whose description begins so, and keeps what was said."""
+
+    def __init__(self, stage: str, do: Callable[[], object]) -> None:
+        self.stage, self.do, self.said = stage, do, list[str]()
+
+    def __call__(self, stage: str) -> None:
+        self.said.append(stage)
+        if stage.startswith(self.stage) and not self.stage.startswith("done"):
+            self.stage = "done"
+            self.do()
+
+
+@pytest.mark.parametrize("stage", ["Building", "Verifying"])
+@pytest.mark.parametrize("fresh", [False, True])
+def test_of_two_that_build_a_version_the_second_is_refused_until_the_first_has_switched(
+    stage: str, fresh: bool, store: Store, catalog: Path, index: IndexOptions, mini: Encoder
+) -> None:
+    def begin_another() -> None:
+        with pytest.raises(ConflictError, match="is building products"):
+            build(store, catalog, mini, ReindexOptions(index=index, fresh=fresh))
+
+    at = At(stage, begin_another)
+    report = build(store, catalog, mini, ReindexOptions(index=index), at)
+    assert at.stage == "done" and report.switched
+    assert store.names() == ["products__v1", "products__v2"]
+    assert [*index.job_dir.glob("*-reindex*")] == [], "locks leave nothing"
+    assert build(store, catalog, mini, ReindexOptions(index=index)).new.name == "products__v3"
+
+
+def test_from_the_verification_to_the_switch_nobody_writes_into_the_live_version(
+    store: Store, catalog: Path, index: IndexOptions, mini: Encoder
+) -> None:
+    def write_into_it() -> None:
+        with pytest.raises(ConflictError, match="is replacing products__v1"):
+            index_catalog(catalog, store=store, encoder=mini, alias="products", options=index)
+
+    at = At("Verifying", write_into_it)
+    assert build(store, catalog, mini, ReindexOptions(index=index), at).switched
+    assert at.stage == "done"
+    again = index_catalog(catalog, store=store, encoder=mini, alias="products", options=index)
+    assert again.unchanged == 6 and again.collection == "products__v2"
+
+
+def test_what_index_brings_while_a_version_is_built_is_in_it_when_it_takes_over(
+    store: Store, catalog: Path, index: IndexOptions, mini: Encoder
+) -> None:
+    class Late:
+        """The real encoder, beside which the catalogue changes once the version is half built."""
+
+        changed = False
+
+        def __getattr__(self, name: str) -> Any:
+            return getattr(mini, name)
+
+        def encode_pixels(self, pixels: Any) -> Any:
+            if not self.changed:
+                self.changed = True
+                rows = rows_of(catalog, 8)
+                rows[0]["price"] = 99.0
+                write(catalog, rows)
+                index_catalog(catalog, store=store, encoder=mini, alias="products", options=index)
+            return mini.encode_pixels(pixels)
+
+    said: list[str] = []
+    options = ReindexOptions(index=replace(index, batch_size=2))
+    report = build(store, catalog, Late(), options, said.append)  # type: ignore[arg-type]
+    assert report.switched and any("catching up" in one for one in said)
+    assert store.count("products__v2") == 8
+    assert store.get("products__v2", ["i000"])["i000"].fields["price"] == 99.0
+
+
+def test_what_came_from_another_catalogue_meanwhile_is_said_and_nothing_is_switched(
+    store: Store, catalog: Path, index: IndexOptions, mini: Encoder
+) -> None:
+    extra = catalog.with_name("extra.jsonl")
+    rows = rows_of(catalog, 7)[6:]
+
+    def bring() -> None:
+        index_catalog(
+            write(extra, rows), store=store, encoder=mini, alias="products", options=index
+        )
+
+    report = build(store, catalog, mini, ReindexOptions(index=index), At("Building", bring))
+    assert not report.switched and store.resolve("products").name == "products__v1"
+    (failed,) = (check for check in report.verification.checks if not check.passed)
+    (job,) = (job for job in index.job_dir.iterdir() if f"{extra}" in _catalog_of(job))
+    assert failed.name == "jobs beside" and job.name in (failed.reason or "")
+    # Somebody who has read that goes on: the version is there already.
+    again = build(store, catalog, mini, ReindexOptions(index=index))
+    assert again.switched and again.resumed and again.index.unchanged == 6
+
+
+def test_a_run_that_writes_into_the_live_version_is_waited_for(
+    store: Store, catalog: Path, index: IndexOptions, mini: Encoder
+) -> None:
+    manifest = {
+        "alias": "products",
+        "catalog": str(catalog),
+        "collection": "products__v1",
+        "database": database_of(store, index.job_dir),
+    }
+    job = Job(index.job_dir, "products", manifest)
+    # The other run ends when somebody waits for it.
+    at = At("Waiting", lambda: job.finish({"status": "done", "indexed": 0}, ""))
+    report = build(store, catalog, mini, ReindexOptions(index=index), at)
+    assert report.switched
+    assert f"Waiting for {job.folder.name}, which writes into products__v1" in at.said
+
+
+def test_an_alias_that_somebody_moved_meanwhile_is_left_where_it_is(
+    store: Store, catalog: Path, index: IndexOptions, mini: Encoder
+) -> None:
+    def move() -> None:
+        store.create(CollectionSpec("products__v9", mini.identity, ()))
+        store.set_alias("products", "products__v9")
+
+    with pytest.raises(ConflictError, match="pointed to products__v9 by somebody else"):
+        build(store, catalog, mini, ReindexOptions(index=index), At("Verifying", move))
+    assert store.resolve("products").name == "products__v9"
+    assert "products__v1" in store.names() and "products__v2" in store.names()
+
+
+def _catalog_of(job: Path) -> str:
+    manifest = job / "manifest.json"
+    return str(json.loads(manifest.read_text())["catalog"]) if manifest.is_file() else ""
