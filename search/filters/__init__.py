@@ -3,7 +3,7 @@
 from search.filters.ast import And, Comparison, Filter, FilterValue, Not, Op, Or
 from search.filters.checking import check_filter
 from search.filters.json_form import filter_from_json, filter_to_json
-from search.filters.names import known_fields
+from search.filters.names import extra_name, known_fields
 from search.filters.text_form import format_filter, parse_filter
 
 __all__ = [
@@ -15,6 +15,7 @@ __all__ = [
     "Op",
     "Or",
     "check_filter",
+    "extra_name",
     "filter_from_json",
     "filter_to_json",
     "format_filter",

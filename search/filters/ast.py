@@ -1,4 +1,8 @@
-"""Filters as data: what the JSON form and the text form are read into, and the store compiles."""
+"""Filters as data: what the JSON form and the text form are read into, and the store compiles.
+
+docs/filters.md says what each comparison means, for which types, and what it makes of missing
+values.
+"""
 
 from dataclasses import dataclass
 from datetime import date
@@ -17,13 +21,26 @@ class Op(StrEnum):
     GT = "gt"
     GTE = "gte"
     IN = "in"
+    """It is one of several values."""
+    PREFIX = "prefix"
+    """The text begins so, character by character: nothing in it is a wildcard."""
     CONTAINS = "contains"
-    """The list of strings has the value among its members."""
+    """The list has the value among its members."""
+    CONTAINS_ANY = "contains_any"
+    """The list has at least one of several values; of none, false."""
+    CONTAINS_ALL = "contains_all"
+    """The list has every one of several values; of none, true of every list that is not empty."""
+    EXISTS = "exists"
+    """There is a value; `False` for there is none."""
+
+
+LIST_OPS = frozenset({Op.IN, Op.CONTAINS_ANY, Op.CONTAINS_ALL})
+"""Comparisons whose value is a tuple."""
 
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """`field op value`; for `in` the value is a tuple. A missing value satisfies no comparison."""
+    """`field op value`. A missing value satisfies no comparison but `exists False`."""
 
     field: str
     op: Op

@@ -2,23 +2,43 @@
 
     {"colour": "red", "price": {"gte": 10, "lt": 50}}     all keys hold
     {"brand": {"in": ["A", "B"]}}  or  {"brand": ["A", "B"]}
-    {"tags": {"contains": "summer"}}, {"kind": {"ne": "dress"}}
+    {"tags": {"contains": "summer"}}, {"kind": {"ne": "dress"}}, {"title": {"prefix": "Red"}}
+    {"tags": {"contains_all": ["a", "b"]}}, {"tags": {"contains_any": ["a", "b"]}}
+    {"price": {"exists": false}}, {"extra.maker.country": "PT"}
     {"and": [...]}, {"or": [...]}, {"not": {...}}
 
-A column that is itself called `and`, `or` or `not` can only be named in the text form.
+A column that is itself called `and`, `or` or `not` can only be named in the text form. What each
+means is in docs/filters.md.
 """
 
+import difflib
 from collections.abc import Mapping
 from datetime import date
 
 from search.errors import FilterSyntaxError
-from search.filters.ast import And, Comparison, Filter, FilterValue, Not, Op, Or
+from search.filters.ast import LIST_OPS, And, Comparison, Filter, FilterValue, Not, Op, Or
 
 MAX_DEPTH = 32
 """How deep filters may be nested: deeper ones are no one's intention."""
 
 _CONNECTIVES = ("and", "or", "not")
 _OPS = ", ".join(op.value for op in Op)
+_OTHERS = {
+    "ge": "gte",
+    "le": "lte",
+    "startswith": "prefix",
+    "starts_with": "prefix",
+    "any": "contains_any",
+    "all": "contains_all",
+    "has": "contains",
+    "=": "eq",
+    "!=": "ne",
+    "<": "lt",
+    "<=": "lte",
+    ">": "gt",
+    ">=": "gte",
+}
+"""What comparisons are called elsewhere."""
 
 
 def filter_from_json(obj: object) -> Filter:
@@ -50,7 +70,7 @@ def filter_to_json(filter: Filter) -> object:
                 )
             values = value if isinstance(value, tuple) else (value,)
             plain = [each.isoformat() if isinstance(each, date) else each for each in values]
-            return {field: {op.value: plain if op is Op.IN else plain[0]}}
+            return {field: {op.value: plain if op in LIST_OPS else plain[0]}}
 
 
 def _filter(obj: object, place: str, depth: int) -> Filter:
@@ -104,11 +124,17 @@ def _comparison(field: str, name: object, value: object, place: str) -> Comparis
     except ValueError:
         raise FilterSyntaxError(
             f"{place}: there is no comparison '{name}'.",
-            hint=f"Comparisons: {_OPS}.",
+            hint=f"{_guess(name)}Comparisons: {_OPS}.",
             details={"place": place},
         ) from None
-    if op is Op.IN:
+    if op in LIST_OPS:
         return Comparison(field, op, _values(value, place))
+    if op is Op.EXISTS and not isinstance(value, bool):
+        raise FilterSyntaxError(
+            f"{place} is {_kind(value)}, not true or false.",
+            hint='Write {"exists": true}, or false for what has no value.',
+            details={"place": place},
+        )
     return Comparison(field, op, _value(value, place))
 
 
@@ -116,7 +142,7 @@ def _values(value: object, place: str) -> tuple[FilterValue, ...]:
     if not isinstance(value, list):
         raise FilterSyntaxError(
             f"{place} is {_kind(value)}, not a list.",
-            hint='Write for example {"in": ["red", "blue"]}.',
+            hint=f'Write for example {{"{place.rpartition(".")[2]}": ["red", "blue"]}}.',
             details={"place": place},
         )
     return tuple(_value(each, f"{place}[{i}]") for i, each in enumerate(value))
@@ -130,6 +156,11 @@ def _value(value: object, place: str) -> FilterValue:
         hint="Values are texts, numbers, true, false and dates as text (2024-05-31).",
         details={"place": place},
     )
+
+
+def _guess(name: object) -> str:
+    near = difflib.get_close_matches(str(name), [*Op, *_OTHERS])
+    return f"Did you mean '{_OTHERS.get(near[0], near[0])}'? " if near else ""
 
 
 def _kind(value: object) -> str:

@@ -1,19 +1,25 @@
 """Values of filters: from text, and made to fit a field's type without losing anything."""
 
 import math
+import re
 from datetime import date, datetime
 from typing import TYPE_CHECKING
 
 from search.errors import FilterTypeError
 from search.filters.ast import FilterValue
+from search.filters.names import ExtraField
 
 if TYPE_CHECKING:
     from search.types import Field
 
 MAX_INTEGER = 2**63 - 1
+MAX_JSON_INTEGER = 2**53
+"""Beyond it, JSON's numbers are no longer the same everywhere."""
+
 _SHOWN = 80
 _TRUE = ("true", "yes")
 _FALSE = ("false", "no")
+_NUMBER = re.compile(r"-?(?:0|[1-9]\d*)(\.\d+)?([eE][+-]?\d+)?", re.ASCII)
 _EXPECTED = {
     "string": 'a text such as "red"',
     "strings": 'a text such as "summer"',
@@ -67,17 +73,71 @@ def fit_value(value: object, field: "Field") -> FilterValue:
     raise wrong_type(value, field)
 
 
-def wrong_type(value: object, field: "Field") -> FilterTypeError:
-    """The error for a value that does not fit the field."""
-    shown = _shown(value)
+def extra_from_text(text: str, field: ExtraField, *, quoted: bool) -> FilterValue:
+    """Read `text` as JSON would: a number, true or false; anything else, and in quotes, a text."""
+    if not quoted and text in ("true", "false"):
+        return text == "true"
+    if quoted or not is_number(text):
+        return fit_extra(text, field)
+    try:
+        return fit_extra(float(text) if re.search(r"[.eE]", text) else int(text), field)
+    except ValueError:  # Python reads no integers of thousands of digits.
+        raise _wrong_extra(text, field) from None
+
+
+def is_number(text: str) -> bool:
+    """Whether JSON would read the text as a number."""
+    return _NUMBER.fullmatch(text) is not None
+
+
+def fit_extra(value: object, field: ExtraField) -> FilterValue:
+    """A value that JSON can hold; dates become ISO texts. FilterTypeError if there is none."""
+    match value:
+        case bool():
+            return value
+        case int() if abs(value) <= MAX_JSON_INTEGER:
+            return value
+        case float() if math.isfinite(value):
+            return value
+        case str() if _is_unicode(value):
+            return value
+        case date() if not isinstance(value, datetime):
+            return value.isoformat()
+    raise _wrong_extra(value, field)
+
+
+def is_ordered(value: FilterValue) -> bool:
+    """Whether a value of `extra` has an order: numbers, and dates as ISO texts (2024-05-31)."""
+    if not isinstance(value, str):
+        return not isinstance(value, bool)
+    try:
+        return date.fromisoformat(value).isoformat() == value
+    except ValueError:
+        return False
+
+
+def _wrong_extra(value: object, field: ExtraField) -> FilterTypeError:
+    said = shown(value)
     return FilterTypeError(
-        f"{shown} does not fit the field '{field.name}' ({field.type.value}).",
-        hint=f"It is compared with {_EXPECTED[field.type.value]}.",
-        details={"field": field.name, "type": field.type.value, "value": shown},
+        f"{said} cannot be compared with '{field.name}'.",
+        hint="It is compared with texts, true, false and numbers (whole ones between "
+        f"-{MAX_JSON_INTEGER} and {MAX_JSON_INTEGER}).",
+        details={"field": field.name, "value": said},
     )
 
 
-def _shown(value: object) -> str:
+def wrong_type(value: object, field: "Field") -> FilterTypeError:
+    """The error for a value that does not fit the field."""
+    said = shown(value)
+    return FilterTypeError(
+        f"{said} does not fit the field '{field.name}' ({field.type.value}).",
+        hint=f"It is compared with {_EXPECTED[field.type.value]}.",
+        details={"field": field.name, "type": field.type.value, "value": said},
+    )
+
+
+def shown(value: object) -> str:
+    """A value as messages show it: not all of a long one."""
     try:
         text = repr(value)
     except ValueError:  # Python does not write out integers of thousands of digits.

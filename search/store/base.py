@@ -110,13 +110,23 @@ class Candidate:
 
     `score` is the cosine similarity to the query. `values` has the fields that were asked for,
     None where the item says nothing. `embedding` is `(dim,) float32`, L2-normalised, and
-    `(0,) float32` unless it was asked for.
+    `(0,) float32` unless it was asked for. `fused` is what words and picture together are worth,
+    None where words do not count (`search.ranking.fusion`); `rerank` is what a reranker says of it,
+    None where it says nothing, and `lift` what that adds to its rank. Stores leave these alone.
     """
 
     id: str
     score: float
     values: Mapping[str, FieldValue]
     embedding: NDArray[np.float32] = field(compare=False)
+    fused: float | None = None
+    rerank: float | None = None
+    lift: float = 0.0
+
+    @property
+    def ranked_by(self) -> float:
+        """What the ranking is in order of: `fused`, else the score, and what lifts it."""
+        return (self.score if self.fused is None else self.fused) + self.lift
 
 
 class Store(Protocol):

@@ -61,6 +61,11 @@ class Connection:
         return None if database is None else database.path
 
     @property
+    def timeout_s(self) -> float:
+        """Longest wait for one answer, but of the slow calls."""
+        return self._timeout_s
+
+    @property
     def client(self) -> "MilvusClient":
         """The client, to name a method for `call`; StoreUnavailableError once closed."""
         if self._client is None:

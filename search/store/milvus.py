@@ -28,8 +28,9 @@ from search.store.base import (
 from search.store.capabilities import capabilities_of
 from search.store.connection import Connection
 from search.store.expressions import all_of, id_in
+from search.store.gathering import Search
 from search.store.nearest import Ranking, nearest, unit
-from search.store.reading import SESSION, Collection, Reader, parts_of
+from search.store.reading import Collection, Reader, parts_of
 from search.store.sending import send
 from search.types import FieldValue, Hit, Item
 
@@ -268,16 +269,9 @@ class MilvusStore:
         def fetch(limit: int, excluded: Sequence[str]) -> list[tuple[str, float]]:
             parts = [condition] if request.filter else []
             parts += [f"not ({id_in(excluded)})"] if excluded else []
-            [found] = self._db.call(
-                self._db.client.search,
-                collection.name,
-                data=[query],
-                filter=all_of(*parts) if parts else "",
-                limit=limit,
-                output_fields=list(columns),
-                search_params={"metric_type": "IP", "params": {"ef": max(64, limit)}},
-                consistency_level=SESSION,
-            )
+            filter = all_of(*parts) if parts else ""
+            asked = Search(collection.name, filter, limit, tuple(columns))
+            found = self._read.gathered.search(asked, query)
             rows_found.update((hit["id"], {"id": hit["id"], **hit["entity"]}) for hit in found)
             return [(hit["id"], hit["distance"]) for hit in found]
 

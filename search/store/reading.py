@@ -4,6 +4,7 @@ import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from search.errors import (
@@ -19,7 +20,9 @@ from search.store import rows, schema
 from search.store.base import Entity
 from search.store.connection import Connection
 from search.store.expressions import EVERYTHING, NOTHING, all_of, expression, id_in, literal
+from search.store.gathering import SESSION, GatheredCalls
 from search.store.segments import SealedRows, sealed_rows
+from search.store.walking import is_walked, walked
 from search.types import FieldValue, Item
 
 IDS_PER_CALL = 500
@@ -38,7 +41,6 @@ FEW_UNSEALED = 4 * IDS_PER_CALL
 """Up to so many rows that are not flushed yet are asked for by their ids."""
 
 STRONG = "Strong"
-SESSION = "Session"
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +57,7 @@ class Reader:
 
     def __init__(self, connection: Connection) -> None:
         self._db = connection
+        self.gathered = GatheredCalls(connection)
         self._loaded: set[tuple[str, int]] = set()
         self._loading = threading.Lock()
 
@@ -72,7 +75,7 @@ class Reader:
     def lookup(self, name: str) -> Collection:
         """The collection of that name or behind that alias, which need not be in memory."""
         try:
-            described = self._db.call(self._db.client.describe_collection, name)
+            described = self.gathered.describe(name)
         except CollectionNotFoundError as error:
             raise CollectionNotFoundError(
                 f"There is no collection or alias '{name}' in {self._db.address}.",
@@ -154,7 +157,10 @@ class Reader:
         """What Milvus calls the filter, checked against the collection's fields."""
         if filter is None:
             return EVERYTHING
-        return expression(check_filter(filter, collection.layout.fields), collection.layout)
+        checked = check_filter(filter, collection.layout.fields)
+        if self._db.embedded and is_walked(checked, collection.layout):
+            return walked(checked, collection.layout, partial(self._columns, collection))
+        return expression(checked, collection.layout)
 
     def columns(self, collection: Collection, fields: Sequence[str]) -> dict[str, str]:
         """The column of each of these fields; UnknownFieldError if one does not exist."""
@@ -183,7 +189,11 @@ class Reader:
     ) -> dict[str, Mapping[str, Any]]:
         """These columns of those ids that exist, by id."""
         found: dict[str, Mapping[str, Any]] = {}
-        sealed = self._sealed(collection) if len(ids) > FEW_IDS else None
+        if len(ids) <= FEW_IDS:
+            for part in parts_of(ids):
+                found |= self.gathered.rows(collection.name, ["id", *columns], part)
+            return found
+        sealed = self._sealed(collection)
         if sealed is not None:
             found |= sealed.find(set(ids), columns)
             ids = [id for id in ids if id in sealed.unsealed]

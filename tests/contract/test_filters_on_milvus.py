@@ -1,12 +1,14 @@
 """Filters select the same items on both backends, missing values included."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from datetime import date
 
 import pytest
 
 from search.errors import FilterTypeError, UnknownFieldError
-from search.filters import And, Comparison, Filter, Not, Op, Or, parse_filter
+from search.filters import And, Comparison, Filter, Not, Op, Or, extra_name, parse_filter
+from search.filters.checking import MAX_DEPTH
 from search.store import CollectionSpec, SearchRequest, Store
 from tests.contract.catalogue import (
     FIELDS,
@@ -78,6 +80,86 @@ EXPECTED = {
     "not (colour=red or colour=blue)": "degh",
     'colour=""': "",
     "id=nope": "",
+    "exists colour": "abcdef",
+    "not exists colour": "gh",
+    "exists stock": "abcdef",
+    'exists "Price (€)"': "abcde",
+    'exists "on sale"': "abcde",
+    "exists added_on": "abcde",
+    "exists tags": "abcde",
+    "not exists tags": "fgh",
+    "exists product_id": "abc",
+    "exists id": "abcdefgh",
+    "colour^=b": "c",
+    "colour^=B": "d",
+    "colour^=re,gr": "abef",
+    "not colour^=re": "cdegh",
+    'colour^=""': "abcdef",
+    'title^="Item "': "abcdefgh",
+    'title^="Item %"': "",
+    'title^="Ite_"': "",
+}
+
+IN_EXTRA = {
+    "extra.maker.country=PT": "ab",
+    "extra.maker.country!=PT": "c",
+    "not extra.maker.country=PT": "cdefgh",
+    "extra.maker.country=PT,ES": "abc",
+    "exists extra.maker.country": "abc",
+    "not exists extra.maker.country": "defgh",
+    "exists extra.maker": "",
+    "extra.weight=1": "ab",
+    "extra.weight<2": "abc",
+    "not extra.weight<2": "defgh",
+    "extra.weight=true": "d",
+    'extra.weight="1"': "e",
+    "extra.weight=1,true": "abd",
+    "extra.weight!=1": "cde",
+    "extra.weight:0..1": "abc",
+    "exists extra.weight": "abcde",
+    "extra.sizes:38": "ab",
+    "extra.sizes:38,40": "abc",
+    "extra.sizes:38 extra.sizes:39": "a",
+    "extra.sizes.0=38": "a",
+    "extra.sizes=38": "b",
+    "extra.made>=2024-01-01": "ab",
+    "extra.made<2024-01-01": "c",
+    "extra.sku^=AB%": "a",
+    "extra.sku^=AB_": "b",
+    r"extra.a\.b=x": "a",
+    "extra.a.b=x": "b",
+    "colour=red extra.maker.country=PT": "ab",
+    "colour=blue or extra.maker.country=PT": "abc",
+    "not (tags:summer or extra.weight=true)": "befgh",
+}
+EXTRAS: Mapping[str, Mapping[str, object]] = {
+    "a": {
+        "maker": {"country": "PT"},
+        "weight": 1,
+        "sizes": [38, 39],
+        "made": "2024-05-31",
+        "sku": "AB%1",
+        "a.b": "x",
+    },
+    "b": {
+        "maker": {"country": "PT"},
+        "weight": 1.0,
+        "sizes": 38,
+        "made": "2024-01-01",
+        "sku": "AB_1",
+        "a": {"b": "x"},
+    },
+    "c": {
+        "maker": {"country": "ES"},
+        "weight": 0.5,
+        "sizes": [40.0],
+        "made": "1999-12-31",
+        "sku": "ABC1",
+    },
+    "d": {"maker": {"country": None}, "weight": True, "sizes": []},
+    "e": {"maker": {"country": ""}, "weight": "1", "made": ""},
+    "f": {"maker": None, "weight": {"kg": 1}},
+    "g": {"maker": {}, "weight": None},
 }
 
 
@@ -85,15 +167,40 @@ EXPECTED = {
 def filled(store: Store) -> Iterator[str]:
     name = fresh_name()
     store.create(CollectionSpec(name, MODEL, FIELDS))
-    store.upsert(name, shop())
+    items = [
+        replace(each, item=replace(each.item, extra=EXTRAS.get(each.item.id, {})))
+        for each in shop()
+    ]
+    store.upsert(name, items)
     yield name
     store.drop(name)
 
 
-@pytest.mark.parametrize("text", EXPECTED)
+@pytest.mark.parametrize("text", [*EXPECTED, *IN_EXTRA])
 def test_a_filter_selects(store: Store, filled: str, text: str) -> None:
     request = SearchRequest(unit_vector(0), 20, filter=parse_filter(text, FIELDS))
-    assert "".join(sorted(hit.id for hit in store.search(filled, request))) == EXPECTED[text]
+    found = "".join(sorted(hit.id for hit in store.search(filled, request)))
+    assert found == (EXPECTED | IN_EXTRA)[text]
+
+
+def test_everything_that_takes_a_filter_takes_paths(store: Store, filled: str) -> None:
+    filter = parse_filter("extra.maker.country=PT or extra.weight=true", FIELDS)
+    assert store.count(filled, filter) == 3
+    assert sorted(store.scan_ids(filled, filter)) == ["a", "b", "d"]
+    [values] = [batch["colour"] for batch in store.values(filled, ["colour"], filter)]
+    assert sorted(map(str, values)) == ["Blue", "red", "red"]
+    asked = SearchRequest(unit_vector(0), 20, filter=filter)
+    assert {each.id for each in store.candidates(filled, asked)} == {"a", "b", "d"}
+
+
+def test_paths_are_read_in_flushed_rows_and_fresh_ones(store: Store, collection: str) -> None:
+    there = parse_filter("extra.size=38", FIELDS)
+    store.upsert(collection, [entity("old", unit_vector(1), extra={"size": 38})])
+    store.upsert(collection, [entity("changed", unit_vector(2), extra={"size": 38})])
+    store.flush(collection)
+    store.upsert(collection, [entity("changed", unit_vector(2), extra={"size": 39})])
+    store.upsert(collection, [entity("new", unit_vector(3), extra={"size": 38})])
+    assert sorted(store.scan_ids(collection, there)) == ["new", "old"]
 
 
 def test_count_and_scan_follow_the_filter(store: Store, filled: str) -> None:
@@ -112,6 +219,13 @@ def test_filters_of_nothing(store: Store, filled: str) -> None:
         (Not(Or(())), everything),
         (Comparison("colour", Op.IN, ()), ""),
         (Not(Comparison("colour", Op.IN, ())), everything),
+        (Comparison("tags", Op.CONTAINS_ANY, ()), ""),
+        (Comparison("tags", Op.CONTAINS_ALL, ()), "abcde"),
+        (Comparison("extra.sizes", Op.IN, ()), ""),
+        (Comparison("extra.sizes", Op.CONTAINS_ANY, ()), ""),
+        (Comparison("extra.sizes", Op.CONTAINS_ALL, ()), "abc"),
+        (Comparison("extra.maker.country", Op.EQ, ""), ""),
+        (Comparison("colour", Op.EXISTS, False), "gh"),
     ]
     for filter, ids in cases:
         assert "".join(sorted(store.scan_ids(filled, filter))) == ids
@@ -135,7 +249,13 @@ def test_filters_that_do_not_fit(store: Store, filled: str) -> None:
 
 def test_hostile_values_match_themselves_alone(store: Store, collection: str) -> None:
     written = [
-        entity(f"{i}", unit_vector(i), {"colour": text, "tags": [text]}, title=text)
+        entity(
+            f"{i}",
+            unit_vector(i),
+            {"colour": text, "tags": [text]},
+            {"text": text, "list": [text], text: 1},
+            title=text,
+        )
         for i, text in enumerate(HOSTILE_VALUES)
     ]
     store.upsert(collection, written)
@@ -145,6 +265,13 @@ def test_hostile_values_match_themselves_alone(store: Store, collection: str) ->
             Comparison("colour", Op.IN, (text, "nothing else")),
             Comparison("title", Op.EQ, text),
             Comparison("tags", Op.CONTAINS, text),
+            Comparison("tags", Op.CONTAINS_ANY, (text, "nothing else")),
+            Comparison("tags", Op.CONTAINS_ALL, (text, text)),
+            Comparison("colour", Op.PREFIX, text),
+            Comparison("extra.text", Op.EQ, text),
+            Comparison("extra.text", Op.PREFIX, text),
+            Comparison("extra.list", Op.CONTAINS, text),
+            Comparison(extra_name([text]), Op.EQ, 1),
         ):
             hits = store.search(collection, SearchRequest(unit_vector(0), filter=filter))
             assert [hit.id for hit in hits] == [f"{i}"], (text, filter)
@@ -154,6 +281,22 @@ def test_hostile_ids_in_filters(store: Store, collection: str) -> None:
     store.upsert(collection, [entity(text, unit_vector(i)) for i, text in enumerate(HOSTILE)])
     for text in HOSTILE:
         assert list(store.scan_ids(collection, Comparison("id", Op.EQ, text))) == [text]
+
+
+def test_long_filters(store: Store, filled: str) -> None:
+    several = tuple(f"colour {number}" for number in range(2_000))
+    assert store.count(filled, Comparison("colour", Op.IN, (*several, "red"))) == 3
+    assert store.count(filled, Comparison("tags", Op.CONTAINS_ANY, (*several, "summer"))) == 2
+    assert store.count(filled, Comparison("extra.sku", Op.IN, (*several, "ABC1"))) == 1
+    many = Or(tuple(Comparison("colour", Op.EQ, value) for value in (*several[:199], "red")))
+    assert store.count(filled, many) == 3
+
+
+def test_as_deep_as_a_filter_may_be(store: Store, filled: str) -> None:
+    filter: Filter = Comparison("colour", Op.EQ, "red")
+    for depth in range(MAX_DEPTH):
+        filter = Not(filter) if depth % 2 else Or((filter,))
+    assert store.count(filled, filter) in (3, 5)
 
 
 def test_deep_filters(store: Store, filled: str) -> None:
