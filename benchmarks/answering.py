@@ -11,6 +11,7 @@ encoder and in calls of Milvus (its client included).
 """
 
 import csv
+import sys
 import tempfile
 import time
 from collections import defaultdict
@@ -23,7 +24,9 @@ from typing import Annotated, Any, TypeVar, cast
 import numpy as np
 import typer
 from numpy.typing import NDArray
+from tqdm import tqdm
 
+from api.reranking import rerankers_of
 from benchmarks.measure import percentile
 from benchmarks.querying import texts
 from search.config import Settings
@@ -91,6 +94,12 @@ CASES: Mapping[str, Case] = {
     "exclusion": asking(without=("logo",)),
     "exclusion, asked before": asking(without=("logo",)),
     "change of an item": _changed,
+    "words alone": asking(mode="text"),
+    "picture and words": asking(mode="hybrid"),
+    "explained": asking(explain=True),
+    "second look at 100, exact": asking(rerank="exact"),
+    "second look at 100, late interaction": asking(rerank="late-interaction"),
+    "second look at 100, late interaction, asked before": asking(rerank="late-interaction"),
     "by product": asking(by="product"),
     "by product, filtered": asking(by="product", filter=DEAR),
     "sort": asking(sort=(Sort("price"),)),
@@ -168,14 +177,14 @@ class Taken:
 def fill(store: Store, encoder: Encoder, catalog: Path, count: int) -> None:
     """Write a collection of `count` items."""
     rng = np.random.default_rng(SEED)
-    titles, own = embedded(encoder, catalog)
+    titles, files, own = embedded(encoder, catalog)
     store.create(CollectionSpec(COLLECTION, encoder.identity, FIELDS))
     colours = [f"colour {number:02}" for number in range(40)]
     shares = 1 / np.arange(1, len(colours) + 1)
     drawn = rng.choice(colours, size=count, p=shares / shares.sum())
     prices = np.round(rng.lognormal(3.8, 0.6, size=count), 2)
     popular = rng.geometric(0.02, size=count)
-    for start in range(0, count, 5_000):
+    for start in tqdm(range(0, count, 5_000), "writing", file=sys.stderr):
         places = range(start, min(start + 5_000, count))
         rows = own[[place % len(own) for place in places]]
         rows = _unit(rows + rng.normal(scale=NOISE, size=rows.shape))
@@ -189,23 +198,24 @@ def fill(store: Store, encoder: Encoder, catalog: Path, count: int) -> None:
             }
             product = f"product {place // IMAGES:06}"
             title = titles[place % len(own)]
-            item = Item(_id(place), f"images/{place}.jpg", title, product, values)
-            entities.append(Entity(item, row, "", ""))
+            item = Item(_id(place), files[place % len(own)], title, product, values)
+            entities.append(Entity(item, row, item.image, ""))
         store.upsert(COLLECTION, entities)
     store.flush(COLLECTION)
 
 
-def embedded(encoder: Encoder, catalog: Path) -> tuple[list[str], Embeddings]:
-    """The titles of the catalogue's items and the embeddings of their images."""
+def embedded(encoder: Encoder, catalog: Path) -> tuple[list[str], list[str], Embeddings]:
+    """The titles and image files of the catalogue's items, and the embeddings of their images."""
     with (catalog / "catalog.csv").open(encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file))
     parts = []
-    for start in range(0, len(rows), BATCH):
+    for start in tqdm(range(0, len(rows), BATCH), "embedding", file=sys.stderr):
         files = [catalog / row["image"] for row in rows[start : start + BATCH]]
         least = encoder.decode_at_least
         images = [load_image(each, ImageLimits(), at_least=least) for each in files]
         parts.append(encoder.encode_images(images))
-    return [row["title"] for row in rows], np.concatenate(parts)
+    places = [str((catalog / row["image"]).absolute()) for row in rows]
+    return [row["title"] for row in rows], places, np.concatenate(parts)
 
 
 def costs(uri: str, catalog: Path, count: int, rounds: int) -> dict[str, list[Taken]]:
@@ -216,10 +226,11 @@ def costs(uri: str, catalog: Path, count: int, rounds: int) -> dict[str, list[Ta
         encoder = load_encoder("mini", device="cpu")
         fill(store, encoder, catalog, count)
         timed = cast(Encoder, TimedEncoder(encoder, spent))
-        engine = SearchEngine(store, timed, COLLECTION, ImageLimits())
+        rerankers = rerankers_of("exact,late-interaction", Settings())
+        engine = SearchEngine(store, timed, COLLECTION, ImageLimits(), rerankers=rerankers)
         said = texts()
         taken: dict[str, list[Taken]] = {name: [] for name in CASES}
-        for turn in range(WARM_UP + rounds):
+        for turn in tqdm(range(WARM_UP + rounds), "rounds", file=sys.stderr):
             for name, case in CASES.items():
                 query = case(next(said))
                 if name in AGAIN:
