@@ -16,7 +16,7 @@ WORKERS ?= $(shell cores=$$(nproc 2>/dev/null || echo 2); echo $$((cores < 4 ? c
 APT := DEBIAN_FRONTEND=noninteractive apt-get
 AS_ROOT := [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null
 
-.PHONY: help demo test check serve bench clean libraries chromium
+.PHONY: help demo test check openapi serve bench clean libraries chromium redis
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -24,13 +24,18 @@ help: ## List the targets
 demo: $(VENV)/.installed ## Index sample_data/ and show three searches
 	$(BIN)/vitrine demo
 
-test: $(VENV)/.installed-test libraries chromium check ## Static checks, then every test, with coverage
+test: $(VENV)/.installed-test libraries chromium redis check ## Static checks, then every test, with coverage
 	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal --cov --cov-report=term $(PYTEST_ARGS)
 
-check: $(VENV)/.installed-test ## Format, lint and types
+check: $(VENV)/.installed-test ## Format, lint, types, known vulnerabilities
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
+	$(BIN)/python .ci/audit_dependencies.py
+
+openapi: $(VENV)/.installed ## Write docs/openapi.json anew: the changelog names its digest
+	$(BIN)/vitrine openapi --out docs/openapi.json
+	@$(BIN)/python -c 'from api.openapi import *; print("openapi.json", digest_of(open("docs/openapi.json").read()))'
 
 serve: $(VENV)/.installed ## Serve the demo's database at http://127.0.0.1:8000
 	@test -e $(DB) || $(BIN)/vitrine demo --db $(DB) >/dev/null
@@ -75,3 +80,10 @@ chromium:
 	  if $(AS_ROOT); then \
 	    $(APT) update -qq && $(APT) install -y -qq --no-install-recommends chromium >/dev/null; \
 	  else echo "No Chromium: the browser test will be skipped. On Debian: sudo apt-get install chromium" >&2; fi; }
+
+# Limits that several workers share are tested with a real Redis.
+redis:
+	@command -v redis-server >/dev/null || { \
+	  if $(AS_ROOT); then \
+	    $(APT) update -qq && $(APT) install -y -qq --no-install-recommends redis-server >/dev/null; \
+	  else echo "No Redis: its tests will be skipped. On Debian: sudo apt-get install redis-server" >&2; fi; }

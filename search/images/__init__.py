@@ -5,6 +5,7 @@ that limits and looks are the same on every path. What an image is, is decided b
 never by its name. Sizes are checked from the header, before a pixel is decoded.
 """
 
+from search.images.apart import decoding_apart
 from search.images.cropping import LEAST_PIXELS, cropped, enlarged
 from search.images.decoding import (
     DECODING,
@@ -26,6 +27,7 @@ __all__ = [
     "ImageLimits",
     "cropped",
     "decode_image",
+    "decoding_apart",
     "enlarged",
     "extent_of",
     "load_image",

@@ -6,6 +6,7 @@ import stat
 import threading
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 from PIL import Image, ImageFile, JpegImagePlugin
 
@@ -34,6 +35,19 @@ class ImageLimits:
 
     max_bytes: int = DEFAULT_MAX_BYTES
     max_pixels: int = DEFAULT_MAX_PIXELS
+
+
+class Decoder(Protocol):
+    """What decodes as `decode_image` does, in a place of its own."""
+
+    def decode(
+        self, data: bytes, limits: ImageLimits, *, name: str, at_least: tuple[int, int] | None
+    ) -> Image.Image:
+        """Decode an image, or raise as `decode_image` does."""
+        ...
+
+
+_elsewhere: Decoder | None = None
 
 
 def read_image_bytes(path: Path, limits: ImageLimits) -> bytes:
@@ -94,6 +108,25 @@ def decode_image(
         ImageUnreadableError: of no known format, truncated, or broken.
         ImageTooLargeError: more bytes or pixels than `limits` allow; nothing was decoded then.
     """
+    decode = decode_here if _elsewhere is None else _elsewhere.decode
+    return decode(data, limits, name=name, at_least=at_least)
+
+
+def decode_elsewhere(decoder: Decoder | None) -> Decoder | None:
+    """Have the whole process decode by this from now on; None: here, as it does at first.
+
+    For a service, at its start: whichever way an image comes in, none is decoded beside it.
+    Returns what did it before.
+    """
+    global _elsewhere
+    before, _elsewhere = _elsewhere, decoder
+    return before
+
+
+def decode_here(
+    data: bytes, limits: ImageLimits, *, name: str, at_least: tuple[int, int] | None
+) -> Image.Image:
+    """`decode_image` in this very process."""
     _check_bytes(len(data), limits, name)
     form = format_of(data, name)
     silence_pillow()
