@@ -68,7 +68,9 @@ def by_picture(engine: SearchEngine, photo: Path) -> list[Section]:
 
 def _beside(source: Hit, page: Page) -> Page:
     """The page with what it was asked with in front."""
-    return Page((source, *page.hits[: LIMIT - 1]), page.limit, page.offset, page.collection, page.model)
+    return Page(
+        (source, *page.hits[: LIMIT - 1]), page.limit, page.offset, page.collection, page.model
+    )
 
 
 def _look(engine: SearchEngine, source: Hit) -> Section:
