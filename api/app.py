@@ -1,24 +1,56 @@
 """The HTTP service: everything under /v1, the page, and what surrounds them."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from functools import partial
 
 import anyio.to_thread
 from fastapi import FastAPI
+from starlette.middleware.gzip import GZipMiddleware
 
+from api.admission import Admission
 from api.errors import install_error_handlers
-from api.images import FETCHING
+from api.images import ItemImages
+from api.jobs.running import Jobs
+from api.jobs.stopping import told_of_signals
 from api.middleware import BodyLimit, EncodedItemIds, KnownHosts, RequestContext
+from api.observing.middleware import Observed
+from api.observing.observing import Observing
+from api.query_images import QueryImages, guard_of
 from api.readiness import EngineSlot
-from api.routes import collections, health, items, page, search
+from api.reranking import rerankers_of
+from api.routes import (
+    classify,
+    collections,
+    embed,
+    facets,
+    feedback,
+    health,
+    heatmaps,
+    items,
+    jobs,
+    looks,
+    many_searches,
+    metrics,
+    page,
+    search,
+    session,
+    similar,
+    suggest,
+    written_items,
+)
+from api.security.middleware import install_guard
+from api.thumbnails import Thumbnails
 from api.version import version
-from indexer.fetching import Fetcher
 from search.config import Settings
-from search.images import ImageLimits
+from search.encoders.base import Encoder
+from search.encoders.batching import BatchingEncoder
+from search.encoders.known_texts import KnownTexts
+from search.engine import open_engine
+from search.images import ImageLimits, decoding_apart
 
-MAX_CONCURRENT = 16
-"""Requests that are worked on at once; the others wait. Routes run in threads, never in the
-event loop: encoder, Milvus and Pillow all block."""
+SPARE_THREADS = 8
+"""Threads beside those of the requests that are let in at once: for the page's files."""
 
 MAX_JSON_BYTES = 2_000_000
 """Largest JSON body: it is parsed in the event loop. Larger images are uploaded as files."""
@@ -46,7 +78,11 @@ def create_app(
     `/healthz` answers from the start; `/readyz` and everything under `/v1` say why not as long as
     the engine is not open. Requests under a name that is neither loopback, `settings.host` nor in
     `settings.allowed_hosts` are refused; with `any_host` only where `allowed_hosts` is set.
+
+    Raises:
+        ConfigError: ports or networks of the settings that cannot be read.
     """
+    guard_of(settings)  # Told now, and not when the service has begun to start.
     app = FastAPI(
         title="vitrine",
         version=version(),
@@ -58,12 +94,45 @@ def create_app(
         license_info={"name": "Apache-2.0", "identifier": "Apache-2.0"},
     )
     app.state.settings = settings
-    app.state.engine = slot or EngineSlot(settings)
-    for module in (search, items, collections, health, page):
+    app.state.thumbnails = Thumbnails(
+        settings.thumbnails_folder.absolute(), settings.thumbnails_mb * 1_000_000
+    )
+    # Made here, so that a name which cannot be used ends the start.
+    rerankers = rerankers_of(settings.rerankers, settings, guard_of(settings))
+    observing = app.state.observing = Observing.of(settings)
+    wrap = batching(settings, observing.metrics.batched)
+    opener = partial(open_engine, rerankers=rerankers, wrap=wrap, watch=observing.searched)
+    app.state.engine = slot or EngineSlot(settings, opener=opener)
+    # A first job makes the collection that the engine waits for.
+    app.state.jobs = Jobs(settings, on_end=app.state.engine.start)
+    observing.watch(app.state.engine, settings)
+    # What begins with an item's address comes before the item itself.
+    for module in (
+        search,
+        many_searches,
+        suggest,
+        facets,
+        embed,
+        classify,
+        similar,
+        looks,
+        heatmaps,
+        written_items,
+        items,
+        collections,
+        jobs,
+        session,
+        feedback,
+        health,
+        metrics,
+        page,
+    ):
         app.include_router(module.router)
     page.mount_files(app)
     install_error_handlers(app)
     # The last one added is the first to see a request.
+    # Pictures are left as they are, and small answers.
+    app.add_middleware(GZipMiddleware, minimum_size=1_000, compresslevel=5)
     app.add_middleware(EncodedItemIds)
     app.add_middleware(
         BodyLimit,
@@ -71,10 +140,28 @@ def create_app(
         upload_bytes=settings.max_image_bytes + FORM_BYTES,
         other_bytes=MAX_OTHER_BYTES,
     )
+    app.add_middleware(
+        Admission,
+        at_once=settings.concurrency,
+        waiting=settings.waiting,
+        timeout_s=settings.request_timeout_s,
+    )
+    open_paths = [*page.paths(), *([metrics.PATH] if settings.metrics_open else [])]
+    install_guard(app, settings, pages=open_paths)
     if settings.allowed_hosts or not any_host:
         app.add_middleware(KnownHosts, names=host_names(settings))
+    app.add_middleware(Observed, metrics=observing.metrics, traces=observing.traces)
     app.add_middleware(RequestContext)
     return app
+
+
+def batching(
+    settings: Settings, watch: Callable[[str, int, float], None] | None = None
+) -> Callable[[Encoder], Encoder]:
+    """What the service puts around encoders: batches, and a memory of texts that all share."""
+    known = KnownTexts(settings.text_cache) if settings.text_cache else None
+    wait_s = settings.batch_wait_ms / 1000
+    return lambda encoder: BatchingEncoder(encoder, wait_s=wait_s, known=known, watch=watch)
 
 
 def host_names(settings: Settings) -> frozenset[str]:
@@ -88,11 +175,19 @@ def host_names(settings: Settings) -> frozenset[str]:
 @asynccontextmanager
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     slot: EngineSlot = app.state.engine
-    anyio.to_thread.current_default_thread_limiter().total_tokens = MAX_CONCURRENT
     settings: Settings = app.state.settings
+    # Routes run in threads, never in the event loop: encoder, Milvus and Pillow all block.
+    anyio.to_thread.current_default_thread_limiter().total_tokens = settings.concurrency + SPARE_THREADS
+    app.state.health_threads = anyio.CapacityLimiter(2)
     limits = ImageLimits(settings.max_image_bytes, settings.max_image_pixels)
-    app.state.fetcher = Fetcher(limits, FETCHING)
+    app.state.item_images = ItemImages(limits, guard_of(settings))
+    app.state.query_images = QueryImages(settings)
     slot.start()
-    yield
-    await anyio.to_thread.run_sync(app.state.fetcher.close)
+    with decoding_apart(settings.decode_apart):
+        with told_of_signals(app.state.jobs.stop):
+            yield
+        await anyio.to_thread.run_sync(app.state.jobs.close)
+    await anyio.to_thread.run_sync(app.state.item_images.close)
+    await anyio.to_thread.run_sync(app.state.query_images.close)
     await anyio.to_thread.run_sync(slot.close)
+    await anyio.to_thread.run_sync(app.state.observing.close)

@@ -7,8 +7,10 @@ from urllib.parse import unquote
 from fastapi import Depends, Path, Request
 from pydantic import JsonValue
 
+from api.images import ItemImages
+from api.query_images import QueryImages
 from api.readiness import EngineSlot
-from indexer.fetching import Fetcher
+from api.thumbnails import Thumbnails
 from search.config import Settings
 from search.engine import SearchEngine
 from search.errors import InvalidQueryError
@@ -17,14 +19,14 @@ from search.filters.ast import Filter
 from search.images import ImageLimits
 
 
-def get_slot(request: Request) -> EngineSlot:
+async def get_slot(request: Request) -> EngineSlot:
     """Where the engine is, once it is open."""
     slot = request.app.state.engine
     assert isinstance(slot, EngineSlot)
     return slot
 
 
-def get_settings(request: Request) -> Settings:
+async def get_settings(request: Request) -> Settings:
     """The settings that the application was made with."""
     settings = request.app.state.settings
     assert isinstance(settings, Settings)
@@ -44,11 +46,18 @@ def get_limits(settings: Annotated[Settings, Depends(get_settings)]) -> ImageLim
     return ImageLimits(settings.max_image_bytes, settings.max_image_pixels)
 
 
-def get_fetcher(request: Request) -> Fetcher:
+def get_item_images(request: Request) -> ItemImages:
     """What reads images that are not files of this machine."""
-    fetcher = request.app.state.fetcher
-    assert isinstance(fetcher, Fetcher)
-    return fetcher
+    images = request.app.state.item_images
+    assert isinstance(images, ItemImages)
+    return images
+
+
+def get_query_images(request: Request) -> QueryImages:
+    """What fetches the images that queries name by address."""
+    images = request.app.state.query_images
+    assert isinstance(images, QueryImages)
+    return images
 
 
 def get_item_id(
@@ -76,7 +85,17 @@ def read_filter(given: Mapping[str, JsonValue] | str | None, engine: SearchEngin
     return filter_from_json(dict(given))
 
 
+def get_thumbnails(request: Request) -> Thumbnails:
+    """Pictures that were made ready before."""
+    thumbnails = request.app.state.thumbnails
+    assert isinstance(thumbnails, Thumbnails)
+    return thumbnails
+
+
 Engine = Annotated[SearchEngine, Depends(get_engine)]
+ServiceSettings = Annotated[Settings, Depends(get_settings)]
 Limits = Annotated[ImageLimits, Depends(get_limits)]
-ImageFetcher = Annotated[Fetcher, Depends(get_fetcher)]
+ImagesOfItems = Annotated[ItemImages, Depends(get_item_images)]
+ImagesOfQueries = Annotated[QueryImages, Depends(get_query_images)]
+ReadyPictures = Annotated[Thumbnails, Depends(get_thumbnails)]
 ItemIdFromPath = Annotated[str, Depends(get_item_id)]

@@ -6,15 +6,18 @@ Those on web servers are left to the browser: their own servers are made for tha
 import hashlib
 import io
 import os
-from dataclasses import dataclass
+from concurrent.futures import Future
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Self
 from urllib.parse import urlsplit
 
 import structlog
 from PIL import Image
 
-from indexer.fetching import Fetcher, FetchOptions
+from indexer.fetching import Fetched, Fetcher, FetchOptions
 from indexer.fetching.addresses import WEB_SCHEMES, local_path, scheme_of
+from indexer.fetching.guard import Guard
 from search.errors import ImageError, ImageUnavailableError, NotFoundError
 from search.images import DECODING, ImageLimits, load_image
 from search.types import Item
@@ -73,7 +76,44 @@ def browser_address(item: Item) -> str | None:
     return item.image if parts.hostname and "@" not in parts.netloc else None
 
 
-def open_image(item: Item, fetcher: Fetcher) -> ImageFile | ImageBytes:
+class ItemImages:
+    """Reads images of items that are not files of this machine. Safe for several threads.
+
+    A client may have written an item with an address on the web, and the name in it may lead
+    elsewhere by now: such an address is asked only where `guard` allows it. What no client can
+    write, an address with a password or of a bucket, is the operator's and is read as it stands.
+    """
+
+    def __init__(self, limits: ImageLimits, guard: Guard | None = None) -> None:
+        self._trusted = Fetcher(limits, FETCHING)
+        self._guarded = Fetcher(limits, replace(FETCHING, guard=guard))
+
+    def submit(self, item: Item) -> "Future[Fetched]":
+        """Begin to read the item's image; see `Fetcher.submit`."""
+        return self._fetcher(item).submit(item.image)
+
+    def read(self, item: Item) -> Fetched:
+        """The item's image; see `Fetcher.read`."""
+        return self._fetcher(item).read(item.image)
+
+    def close(self) -> None:
+        """Cancel what waits and let go of all connections."""
+        self._trusted.close()
+        self._guarded.close()
+
+    def __enter__(self) -> Self:
+        """Use it in a `with`, which closes it."""
+        return self
+
+    def __exit__(self, *raised: object) -> None:
+        """Let go of all connections."""
+        self.close()
+
+    def _fetcher(self, item: Item) -> Fetcher:
+        return self._trusted if browser_address(item) is None else self._guarded
+
+
+def open_image(item: Item, images: ItemImages) -> ImageFile | ImageBytes:
     """The item's image, from wherever it is.
 
     Raises:
@@ -84,7 +124,7 @@ def open_image(item: Item, fetcher: Fetcher) -> ImageFile | ImageBytes:
     if scheme not in READ_HERE | WEB_SCHEMES:
         return image_file(item)
     try:
-        fetched = fetcher.read(item.image)
+        fetched = images.read(item)
     except ImageError as error:
         _log.warning("image is gone", item=item.id, reason=str(error))
         raise _gone(item) from None

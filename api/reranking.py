@@ -7,8 +7,9 @@ from functools import partial
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from api.images import FETCHING
-from indexer.fetching import Fetched, Fetcher
+from api.images import ItemImages
+from indexer.fetching import Fetched
+from indexer.fetching.guard import Guard
 from search.config import Settings
 from search.errors import ConfigError, ImageError, ImageUnavailableError
 from search.images import ImageLimits
@@ -24,10 +25,13 @@ _AHEAD = 16
 FORMS = "exact, late-interaction, cross-encoder:FOLDER, endpoint:URL"
 
 
-def rerankers_of(said: str, settings: Settings) -> Mapping[str, Reranker]:
+def rerankers_of(
+    said: str, settings: Settings, guard: Guard | None = None
+) -> Mapping[str, Reranker]:
     """The rerankers that a list like `exact,late-interaction` names, by what queries call them.
 
-    That is the name before the colon. Loads no model and asks no server yet.
+    That is the name before the colon. Loads no model and asks no server yet. Pictures on the web
+    are asked for where `guard` allows it.
 
     Raises:
         ConfigError: a name that is not known, named twice, or lacks what follows its colon.
@@ -37,7 +41,7 @@ def rerankers_of(said: str, settings: Settings) -> Mapping[str, Reranker]:
         name, _, where = spec.partition(":")
         if name in found:
             raise ConfigError(f"The reranker {name!r} is named twice.", hint="Name each once.")
-        found[name] = _reranker(name, where, settings)
+        found[name] = _reranker(name, where, settings, guard)
     return found
 
 
@@ -46,13 +50,15 @@ def reranker_name(spec: str) -> str:
     return spec.strip().partition(":")[0]
 
 
-def read_images(items: Sequence[Item], *, limits: ImageLimits) -> Iterator[bytes | None]:
+def read_images(
+    items: Sequence[Item], *, limits: ImageLimits, guard: Guard | None = None
+) -> Iterator[bytes | None]:
     """The items' image files, in order; None for what is not there, or not soon."""
     patience_s = WAIT_SECONDS
-    with Fetcher(limits, FETCHING) as fetcher:
+    with ItemImages(limits, guard) as images:
         for start in range(0, len(items), _AHEAD):
             some = items[start : start + _AHEAD]
-            for future in [fetcher.submit(item.image) for item in some]:
+            for future in [images.submit(item) for item in some]:
                 started = time.monotonic()
                 data = _data(future, max(patience_s, _LEAST_SECONDS))
                 patience_s -= time.monotonic() - started
@@ -66,10 +72,10 @@ def _data(future: Future[Fetched], wait_s: float) -> bytes | None:
         return None
 
 
-def _reranker(name: str, where: str, settings: Settings) -> Reranker:
+def _reranker(name: str, where: str, settings: Settings, guard: Guard | None) -> Reranker:
     limits = ImageLimits(settings.max_image_bytes, settings.max_image_pixels)
     images: Callable[[Sequence[Item]], Iterable[bytes | None]]
-    images = partial(read_images, limits=limits)
+    images = partial(read_images, limits=limits, guard=guard)
     match name, bool(where.strip()):
         case "exact", False:
             return Exact()

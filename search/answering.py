@@ -130,7 +130,9 @@ class Answers:
                     found = load_image(image, self.limits, at_least=at_least)
                     if crop is not None:
                         found = cropped(found, crop, least=LEAST_PIXELS)
-                    return serving.encoder.encode_images([found])
+                    pixels = serving.encoder.preprocess([found])
+                # Outside: pictures of several queries are embedded together.
+                return serving.encoder.encode_pixels(pixels)
             case ItemPart(id=id):
                 ids, embeddings = self.store.embeddings(serving.collection.name, [id])
                 if not ids:

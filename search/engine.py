@@ -1,6 +1,6 @@
 """The search engine: a Query in, a Page out."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from types import MappingProxyType, TracebackType
@@ -33,7 +33,10 @@ from search.types import (
     Query,
 )
 
-__all__ = ["SearchEngine", "check_model", "open_engine"]
+__all__ = ["SearchEngine", "Watch", "check_model", "open_engine"]
+
+Watch = Callable[[Query, Page], None]
+"""Is told of an answer, in the thread that asked, before that gets it."""
 
 
 class SearchEngine:
@@ -56,11 +59,12 @@ class SearchEngine:
         load: Loader | None = None,
         calibrations: Path | None = None,
         rerankers: Mapping[str, Reranker] = MappingProxyType({}),
+        watch: Watch | None = None,
     ) -> None:
         """Look the collection up and check that the encoder is the one it was made with.
 
         `calibrations` is the folder where what scores are worth is kept (`search.judging`).
-        `rerankers` are those that queries may name.
+        `rerankers` are those that queries may name. `watch` is told of every answer.
 
         Raises:
             CollectionNotFoundError: no such collection or alias.
@@ -68,6 +72,7 @@ class SearchEngine:
         """
         self._store = store
         self._name = collection
+        self._watch = watch
         check_model(store.resolve(collection), encoder)
         self._live = LiveVersion(store, collection, Encoders(encoder, load))
         self._judges = Judges(store, calibrations)
@@ -135,6 +140,12 @@ class SearchEngine:
                 that this engine may not or cannot load, and the version before is gone.
             CollectionNotFoundError, StoreUnavailableError: as the store says.
         """
+        page = self._page(query)
+        if self._watch is not None:
+            self._watch(query, page)
+        return page
+
+    def _page(self, query: Query) -> Page:
         clock = StageClock()
         # Resolved once: a switch of the alias between two calls must not mix two versions.
         serving = self._live.serving()
@@ -185,12 +196,17 @@ class SearchEngine:
 
 
 def open_engine(
-    settings: Settings, rerankers: Mapping[str, Reranker] = MappingProxyType({})
+    settings: Settings,
+    rerankers: Mapping[str, Reranker] = MappingProxyType({}),
+    *,
+    wrap: Callable[[Encoder], Encoder] | None = None,
+    watch: Watch | None = None,
 ) -> SearchEngine:
     """Open the database and load the model that its collection was made with.
 
     `settings.model`, when given, must be that model: it says from where to load it. Without it
-    the engine follows the collection's alias to whatever model it moves.
+    the engine follows the collection's alias to whatever model it moves. `wrap` is put around
+    every encoder that is loaded; `watch` is told of every answer.
 
     Raises:
         CollectionNotFoundError, ModelMismatchError, ModelUnavailableError, StoreUnavailableError,
@@ -199,7 +215,8 @@ def open_engine(
     store = open_store_of(settings, create=False)
     try:
         name = settings.model or store.resolve(settings.collection).model.name
-        load = partial(load_encoder, device=settings.device, precision=settings.precision)
+        raw = partial(load_encoder, device=settings.device, precision=settings.precision)
+        load: Loader = raw if wrap is None else lambda name: wrap(raw(name))
         limits = ImageLimits(settings.max_image_bytes, settings.max_image_pixels)
         follow = None if settings.model else load
         folder = settings.calibrations
@@ -211,6 +228,7 @@ def open_engine(
             load=follow,
             calibrations=folder,
             rerankers=rerankers,
+            watch=watch,
         )
     except BaseException:
         store.close()

@@ -20,13 +20,16 @@
     │   └── CollectionNotFoundError
     ├── ConflictError                what is stored says otherwise
     │   ├── ModelMismatchError
-    │   └── SchemaMismatchError
+    │   ├── SchemaMismatchError
+    │   └── WriteConflictError
     ├── UnsupportedError             this Milvus cannot do it
     ├── UnavailableError             may work later, or after a cure
     │   ├── StoreUnavailableError
     │   ├── DatabaseLockedError
     │   ├── ImageUnavailableError
-    │   └── ModelUnavailableError
+    │   ├── ModelUnavailableError
+    │   ├── OverloadedError
+    │   └── TooLateError
     └── StoreError                   Milvus answered with an error we did not expect
 
 The message says what happened and to which item; `hint` says what to do about it. `code` is
@@ -178,6 +181,12 @@ class SchemaMismatchError(ConflictError):
     code = "schema_mismatch"
 
 
+class WriteConflictError(ConflictError):
+    """Somebody else writes into the collection, or replaces it."""
+
+    code = "write_conflict"
+
+
 class UnsupportedError(VitrineError):
     """This Milvus cannot do it; the hint names the version that can."""
 
@@ -212,6 +221,18 @@ class ModelUnavailableError(UnavailableError):
     """The model cannot be loaded: not found, or its hub cannot be reached."""
 
     code = "model_unavailable"
+
+
+class OverloadedError(UnavailableError):
+    """More is asked for at once than can be answered soon."""
+
+    code = "overloaded"
+
+
+class TooLateError(UnavailableError):
+    """The answer took longer than any may."""
+
+    code = "timeout"
 
 
 class StoreError(VitrineError):

@@ -181,7 +181,8 @@ class Judges:
     def _start(self, key: _Key, encoder: Encoder) -> None:
         """See in another thread that there is a calibration that fits, unless one is at it."""
         if self._making.acquire(blocking=False):
-            threading.Thread(target=self._renew, args=(key, encoder), daemon=True).start()
+            # Not a daemon: one that ends inside a library at exit takes the process down with it.
+            threading.Thread(target=self._renew, args=(key, encoder), name="calibrate").start()
 
     def _renew(self, key: _Key, encoder: Encoder) -> None:
         try:

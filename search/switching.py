@@ -141,9 +141,8 @@ class Encoders:
     def _begin(self, model: ModelIdentity, reason: VitrineError | None) -> _Entry:
         entry = _Entry(Future(), time.monotonic(), reason=reason)
         self._entries[model.fingerprint] = entry
-        threading.Thread(
-            target=self._run, args=(model, entry), name="load-model", daemon=True
-        ).start()
+        # Not a daemon: one that ends inside torch at exit takes the process down with it.
+        threading.Thread(target=self._run, args=(model, entry), name="load-model").start()
         return entry
 
     def _run(self, model: ModelIdentity, entry: _Entry) -> None:

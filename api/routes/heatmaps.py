@@ -5,7 +5,7 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 from fastapi.responses import Response
 
-from api.deps import Engine, ImageFetcher, ItemIdFromPath, Limits
+from api.deps import Engine, ImagesOfItems, ItemIdFromPath, Limits
 from api.heatmaps import DEFAULT_SIZE, MAX_SIZE, draw_heat_map
 from api.images import MIN_SIZE, open_image
 from api.routes.responses import ERRORS
@@ -39,11 +39,11 @@ def heatmap(
     text: HeatText,
     engine: Engine,
     limits: Limits,
-    fetcher: ImageFetcher,
+    images: ImagesOfItems,
     size: HeatSize = DEFAULT_SIZE,
 ) -> Response:
     """The item's picture in grey, with warm colours where the model finds the text."""
-    file = open_image(engine.item(id), fetcher)
+    file = open_image(engine.item(id), images)
     drawn = draw_heat_map(file, text, size, engine=engine, limits=limits)
     # The picture may be replaced, and the model with the next version of the collection.
     return Response(drawn, media_type="image/jpeg", headers={"Cache-Control": "private, no-cache"})

@@ -1,11 +1,12 @@
-"""Items: what the catalogue says of one, what looks like it, its picture."""
+"""Items: what the catalogue says of one, its picture."""
 
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import RedirectResponse, Response
 
-from api.deps import Engine, ImageFetcher, ItemIdFromPath, Limits, read_filter
+from api.deps import Engine, ImagesOfItems, ItemIdFromPath, Limits, ReadyPictures
+from api.entity_tags import matches, tag_of
 from api.images import (
     DEFAULT_SIZE,
     MAX_SIZE,
@@ -14,35 +15,19 @@ from api.images import (
     open_image,
     render_jpeg,
 )
-from api.requests import Limit, Offset
-from api.routes.responses import ERRORS
-from api.routes.search import FilterText
-from api.schemas import ItemOut, PageOut
-from search.types import ItemPart
-from search.types import Query as EngineQuery
+from api.routes.responses import ERRORS, ITEM_EXAMPLE
+from api.schemas import ItemOut
+from api.security import NEEDS_SEARCH
 
-router = APIRouter(prefix="/v1/items", tags=["items"], responses=ERRORS)
+router = APIRouter(
+    prefix="/v1/items", tags=["items"], responses=ERRORS, dependencies=[NEEDS_SEARCH]
+)
 
 MAX_AGE_S = 3600
 """How long a browser shows a picture again without asking whether it has changed."""
 
 
 # `{id:path}` takes slashes that a proxy has decoded; the longer addresses have to come first.
-@router.get("/{id:path}/similar", summary="Items that look like this one")
-def similar(
-    id: ItemIdFromPath,
-    engine: Engine,
-    filter: FilterText = None,
-    limit: Limit = 10,
-    offset: Offset = 0,
-) -> PageOut:
-    """Rank the collection against an item, which is not among the hits itself."""
-    query = EngineQuery(
-        (ItemPart(id),), filter=read_filter(filter, engine), limit=limit, offset=offset
-    )
-    return PageOut.of(engine.search(query))
-
-
 @router.get(
     "/{id:path}/image",
     summary="The item's picture, as a JPEG",
@@ -58,7 +43,8 @@ def image(
     request: Request,
     engine: Engine,
     limits: Limits,
-    fetcher: ImageFetcher,
+    images: ImagesOfItems,
+    thumbnails: ReadyPictures,
     size: Annotated[
         int, Query(ge=MIN_SIZE, le=MAX_SIZE, description="Pixels along the longer side.")
     ] = DEFAULT_SIZE,
@@ -68,20 +54,29 @@ def image(
     headers = {"Cache-Control": f"private, max-age={MAX_AGE_S}"}
     if (address := browser_address(item)) is not None:
         return RedirectResponse(address, 302, headers=headers)
-    file = open_image(item, fetcher)
+    file = open_image(item, images)
     etag = file.etag(size)
     headers["ETag"] = etag
-    if _has(request.headers.get("if-none-match", ""), etag):
+    if matches(request.headers.get("if-none-match", ""), etag):
         return Response(status_code=304, headers=headers)
-    return Response(render_jpeg(file, size, limits), media_type="image/jpeg", headers=headers)
+    picture = thumbnails.get(etag)
+    if picture is None:
+        picture = render_jpeg(file, size, limits)
+        thumbnails.put(etag, picture)
+    return Response(picture, media_type="image/jpeg", headers=headers)
 
 
-@router.get("/{id:path}", summary="One item")
-def item(id: ItemIdFromPath, engine: Engine) -> ItemOut:
+@router.get(
+    "/{id:path}",
+    summary="One item",
+    response_model=ItemOut,
+    responses={200: ITEM_EXAMPLE, 304: {"description": "What the client has is current."}},
+)
+def item(id: ItemIdFromPath, request: Request, engine: Engine) -> Response:
     """Everything that the catalogue says of an item."""
-    return ItemOut.of(engine.item(id))
-
-
-def _has(if_none_match: str, etag: str) -> bool:
-    tags = {tag.strip().removeprefix("W/") for tag in if_none_match.split(",")}
-    return etag in tags or "*" in tags
+    content = ItemOut.of(engine.item(id)).model_dump_json().encode()
+    # Weak: what is sent may be compressed, and is the same all the same.
+    headers = {"ETag": f"W/{tag_of(content)}", "Cache-Control": "private, no-cache"}
+    if matches(request.headers.get("if-none-match", ""), tag_of(content)):
+        return Response(status_code=304, headers=headers)
+    return Response(content, media_type="application/json", headers=headers)

@@ -7,8 +7,8 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from api.deps import Engine, ItemIdFromPath, read_filter
 from api.requests import FieldNames, FilterString
-from api.routes.responses import ERRORS
-from api.schemas import ItemOut
+from api.routes.responses import AN_ITEM, ERRORS, example
+from api.schemas import ItemOut, thumbnail_url
 from api.security import NEEDS_SEARCH
 from search.engine import SearchEngine
 from search.recommending import Look, LookQuery, Stylist
@@ -83,8 +83,35 @@ class LookOut(BaseModel):
         )
 
 
+_EXAMPLE = {
+    "item": AN_ITEM,
+    "slot": "dress",
+    "kind_field": "kind",
+    "slots": [
+        {
+            "slot": "shoes",
+            "hits": [
+                AN_ITEM
+                | {
+                    "id": "v0214",
+                    "title": "Northpeak Leather Sandals",
+                    "thumbnail_url": thumbnail_url("v0214"),
+                    "score": 0.71,
+                }
+            ],
+        }
+    ],
+    "collection": "products__v1",
+    "model": "mini",
+}
+
+
 # Before the item itself, whose `{id:path}` takes slashes that a proxy has decoded.
-@router.get("/{id:path}/look", summary="What goes with an item: complete the look")
+@router.get(
+    "/{id:path}/look",
+    summary="What goes with an item: complete the look",
+    responses={200: example(_EXAMPLE)},
+)
 def look(
     id: ItemIdFromPath,
     request: Request,

@@ -5,6 +5,7 @@ from pathlib import Path
 import fastapi_offline
 from fastapi import APIRouter, FastAPI
 from fastapi.responses import FileResponse
+from fastapi.routing import APIRoute
 from fastapi.staticfiles import StaticFiles
 
 WEB = Path(__file__).parent.parent / "web"
@@ -24,6 +25,11 @@ async def index() -> FileResponse:
 async def docs() -> FileResponse:
     """The API's documentation."""
     return FileResponse(WEB / "docs.html", media_type="text/html")
+
+
+def paths() -> list[str]:
+    """Where the pages are: they hold nothing of a collection, and need no key."""
+    return [route.path for route in router.routes if isinstance(route, APIRoute)]
 
 
 def mount_files(app: FastAPI) -> None:

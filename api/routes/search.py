@@ -2,18 +2,19 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, File, Form, Query, UploadFile
+from fastapi import APIRouter, File, Form, Query, Request, Response, UploadFile
 
-from api.deps import Engine, Limits, read_filter
-from api.requests import Limit, Offset, Phrases, SearchBody, SearchParameters, Text
-from api.routes.responses import ERRORS
+from api.deps import Engine, ImagesOfQueries, Limits, read_filter
+from api.paging import add_links
+from api.requests import CropText, Limit, Offset, Phrases, SearchBody, SearchParameters, Text
+from api.routes.responses import ERRORS, PAGE_EXAMPLE
 from api.schemas import PageOut
-from search.errors import EmptyQueryError, ImageTooLargeError
-from search.images import ImageLimits
-from search.types import ImagePart, QueryPart, TextPart
+from api.security import NEEDS_SEARCH
+from api.uploads import read_upload
+from search.types import Box, ImagePart, Mode, QueryPart, TextPart
 from search.types import Query as EngineQuery
 
-router = APIRouter(prefix="/v1", tags=["search"], responses=ERRORS)
+router = APIRouter(prefix="/v1", tags=["search"], responses=ERRORS, dependencies=[NEEDS_SEARCH])
 
 FilterText = Annotated[
     str | None,
@@ -25,26 +26,43 @@ FilterText = Annotated[
 ]
 
 
-@router.post("/search", summary="Search by text, image, item, or weighted parts")
-def search(body: SearchBody, engine: Engine) -> PageOut:
+@router.post(
+    "/search",
+    summary="Search by text, image, item, or weighted parts",
+    responses={200: PAGE_EXAMPLE},
+)
+def search(body: SearchBody, engine: Engine, images: ImagesOfQueries) -> PageOut:
     """Rank the collection against the query."""
-    query = body.query(body.query_parts(), read_filter(body.filter, engine))
+    filter = read_filter(body.filter, engine)
+    query = body.query(body.query_parts(images.fetch), filter)
     return PageOut.of(engine.search(query))
 
 
-@router.get("/search", summary="Search by text")
-def search_text(engine: Engine, asked: Annotated[SearchParameters, Query()]) -> PageOut:
-    """Rank the collection against a text."""
+@router.get("/search", summary="Search by text", responses={200: PAGE_EXAMPLE})
+def search_text(
+    engine: Engine,
+    asked: Annotated[SearchParameters, Query()],
+    request: Request,
+    response: Response,
+) -> PageOut:
+    """Rank the collection against a text; the `Link` header says where the next page is."""
     query = asked.query((TextPart(asked.q),), read_filter(asked.filter, engine))
-    return PageOut.of(engine.search(query))
+    page = engine.search(query)
+    add_links(request, response, page)
+    return PageOut.of(page)
 
 
-@router.post("/search/image", summary="Search by an uploaded image, and a text if you like")
+@router.post(
+    "/search/image",
+    summary="Search by an uploaded image, and a text if you like",
+    responses={200: PAGE_EXAMPLE},
+)
 def search_image(
     engine: Engine,
     limits: Limits,
     file: Annotated[UploadFile, File(description="An image file.")],
     text: Annotated[Text | None, Form()] = None,
+    crop: Annotated[CropText | None, Form()] = None,
     filter: Annotated[
         str | None, Form(description="The short text form of a filter.", max_length=10_000)
     ] = None,
@@ -54,13 +72,15 @@ def search_image(
     literal: Annotated[bool, Form(description="Take the text as it stands.")] = False,
     relevance: Annotated[bool, Form(description="Say how relevant hits are.")] = False,
     min_relevance: Annotated[float | None, Form(ge=0, le=1)] = None,
+    mode: Annotated[Mode, Form(description="What a text is compared with.")] = "visual",
 ) -> PageOut:
     """Rank the collection against an image.
 
     A text beside it that names a change ("in blue") changes that of the image; any other counts
     as much as the image does.
     """
-    parts: list[QueryPart] = [ImagePart(_read_upload(file, limits))]
+    box = Box.from_text(crop) if crop and crop.strip() else None
+    parts: list[QueryPart] = [ImagePart(read_upload(file, limits), crop=box)]
     if text and text.strip():
         parts.append(TextPart(text))
     query = EngineQuery(
@@ -72,19 +92,6 @@ def search_image(
         literal=literal,
         relevance=relevance,
         min_relevance=min_relevance,
+        mode=mode,
     )
     return PageOut.of(engine.search(query))
-
-
-def _read_upload(file: UploadFile, limits: ImageLimits) -> bytes:
-    """The upload's bytes: at most one more than allowed is ever read."""
-    data = file.file.read(limits.max_bytes + 1)
-    if len(data) > limits.max_bytes:
-        raise ImageTooLargeError(
-            f"The uploaded image is larger than {limits.max_bytes:,} bytes.",
-            hint="Send a smaller one.",
-            details={"max_bytes": limits.max_bytes},
-        )
-    if not data:
-        raise EmptyQueryError("The uploaded file is empty.", hint="Upload an image.")
-    return data

@@ -2,11 +2,12 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Query, Request, Response
 
 from api.deps import Engine, ItemIdFromPath, read_filter
+from api.paging import add_links
 from api.requests_similar import SimilarBody, SimilarParameters
-from api.routes.responses import ERRORS
+from api.routes.responses import ERRORS, PAGE_EXAMPLE
 from api.schemas import PageOut
 from api.security import NEEDS_SEARCH
 from search.recommending import search_similar
@@ -16,17 +17,30 @@ router = APIRouter(prefix="/v1", tags=["items"], responses=ERRORS, dependencies=
 
 
 # `{id:path}` takes slashes that a proxy has decoded: this has to come before the item itself.
-@router.get("/items/{id:path}/similar", summary="Items that look like this one")
+@router.get(
+    "/items/{id:path}/similar",
+    summary="Items that look like this one",
+    responses={200: PAGE_EXAMPLE},
+)
 def similar(
-    id: ItemIdFromPath, engine: Engine, asked: Annotated[SimilarParameters, Query()]
+    id: ItemIdFromPath,
+    engine: Engine,
+    asked: Annotated[SimilarParameters, Query()],
+    request: Request,
+    response: Response,
 ) -> PageOut:
     """Rank the collection against an item: neither it nor its product is among the hits."""
     query = asked.similar_query([ItemPart(id)], read_filter(asked.filter, engine))
     page = search_similar(engine, query, asked.relatives(), own_products=asked.own_products)
+    add_links(request, response, page)
     return PageOut.of(page)
 
 
-@router.post("/similar", summary="Items that look like several ones together")
+@router.post(
+    "/similar",
+    summary="Items that look like several ones together",
+    responses={200: PAGE_EXAMPLE},
+)
 def similar_to_several(body: SimilarBody, engine: Engine) -> PageOut:
     """Rank the collection against a basket, or what somebody likes, each with its weight."""
     query = body.similar_query(

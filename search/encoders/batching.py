@@ -3,8 +3,9 @@
 Importing this imports no torch.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
+from functools import partial
 
 import numpy as np
 from PIL import Image
@@ -46,15 +47,32 @@ class BatchingEncoder:
         wait_s: float = 0.0,
         most_waiting: int = MOST_WAITING,
         known: KnownTexts | None = None,
+        watch: Callable[[str, int, float], None] | None = None,
     ) -> None:
-        """`wait_s`: how long a batch waits for more (`search.batching`); `known`: the memory."""
+        """Nothing is embedded before it is asked for.
+
+        Args:
+            encoder: what embeds.
+            wait_s: how long a batch waits for more (`search.batching`).
+            most_waiting: texts, and pictures, that may wait.
+            known: the memory.
+            watch: is told of every batch: "text" or "image", and as `search.batching.Watch`.
+        """
         self._encoder = encoder
         self._known = known
         self._texts = Batches[None, Sequence[str], Embeddings](
-            self._encode_texts, most=TEXTS_AT_ONCE, most_waiting=most_waiting, wait_s=wait_s
+            self._encode_texts,
+            most=TEXTS_AT_ONCE,
+            most_waiting=most_waiting,
+            wait_s=wait_s,
+            watch=None if watch is None else partial(watch, "text"),
         )
         self._pixels = Batches[None, Pixels, Embeddings](
-            self._encode_pixels, most=encoder.max_batch, most_waiting=most_waiting, wait_s=wait_s
+            self._encode_pixels,
+            most=encoder.max_batch,
+            most_waiting=most_waiting,
+            wait_s=wait_s,
+            watch=None if watch is None else partial(watch, "image"),
         )
 
     @property

@@ -14,6 +14,7 @@ from search.encoders.loading import LoadedModel, load_model
 from search.encoders.pixels import PixelTransform
 from search.encoders.places import place_features, place_scale
 from search.encoders.registry import ModelSource
+from search.encoders.short_texts import text_features
 from search.errors import InvalidInputError, ModelUnavailableError
 
 MAX_BATCH = {"cuda": 512, "mps": 128, "cpu": 16}
@@ -114,7 +115,8 @@ class OpenClipEncoder:
         for start in range(0, len(texts), self._max_batch):
             tokens = self._tokenizer(texts[start : start + self._max_batch])
             with torch.inference_mode():
-                rows.append(self._finish(self._model.encode_text(tokens.to(self._device))))
+                features = text_features(self._model, tokens.to(self._device))
+                rows.append(self._finish(features))
         return self._joined(rows)
 
     def truncated(self, texts: Sequence[str]) -> list[bool]:

@@ -15,7 +15,7 @@ first `DEPTH` hits count, so mAP and MRR are those at that cut.
 
 `compare` says whether two evaluations of the same queries differ by more than chance would have
 it, `measure_slices` which kinds of queries lag behind, and `make_queries` derives both files from
-a collection's own columns and titles.
+a collection's own columns and titles, `queries_from_log` from what people searched for and chose.
 """
 
 from search.evaluation.bootstrap import FEWEST_QUERIES, LEVEL, RESAMPLES
@@ -28,6 +28,7 @@ from search.evaluation.comparison import (
     worst_queries,
 )
 from search.evaluation.files import EvalQuery, Qrels, load_qrels, load_queries
+from search.evaluation.from_log import Logged, LoggedQuery, queries_from_log, write_logged
 from search.evaluation.made_files import write_made
 from search.evaluation.making import Made, MadeQuery, MakeOptions, make_queries
 from search.evaluation.measuring import (
@@ -61,6 +62,8 @@ __all__ = [
     "Difference",
     "EvalQuery",
     "Evaluation",
+    "Logged",
+    "LoggedQuery",
     "Made",
     "MadeQuery",
     "MakeOptions",
@@ -84,8 +87,10 @@ __all__ = [
     "make_queries",
     "measure_slices",
     "parse_slice",
+    "queries_from_log",
     "query_settings",
     "slice_queries",
     "worst_queries",
+    "write_logged",
     "write_made",
 ]

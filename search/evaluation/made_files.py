@@ -1,14 +1,29 @@
 """Writing queries that were made, as `load_queries` and `load_qrels` read them."""
 
 import json
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from search.errors import EvaluationError
+from search.evaluation.files import Qrels
 from search.evaluation.making import Made, MadeQuery
 
 
 def write_made(made: Made, queries: Path, qrels: Path, *, replace: bool = False) -> None:
-    """Write a queries.jsonl and a qrels.json.
+    """Write a queries.jsonl and a qrels.json; raises as `write_queries`."""
+    gains = {query.id: dict(query.gains) for query in made.queries}
+    write_queries([_line(query) for query in made.queries], gains, queries, qrels, replace=replace)
+
+
+def write_queries(
+    lines: Sequence[Mapping[str, object]],
+    gains: Qrels,
+    queries: Path,
+    qrels: Path,
+    *,
+    replace: bool = False,
+) -> None:
+    """Write queries, an object each, and the gains of their right answers.
 
     Raises:
         EvaluationError: a file is there already and `replace` is false, both are the same file,
@@ -23,9 +38,8 @@ def write_made(made: Made, queries: Path, qrels: Path, *, replace: bool = False)
                 hint="Choose another place, or replace it with --force.",
                 details={"path": str(path)},
             )
-    lines = [json.dumps(_line(query), ensure_ascii=False) for query in made.queries]
-    gains = {query.id: dict(query.gains) for query in made.queries}
-    _write(queries, "\n".join(lines) + "\n")
+    said = [json.dumps(line, ensure_ascii=False) for line in lines]
+    _write(queries, "\n".join(said) + "\n")
     _write(qrels, json.dumps(gains, ensure_ascii=False, indent=1) + "\n")
 
 

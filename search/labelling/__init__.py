@@ -19,6 +19,7 @@ from search.labelling.calibrating import (
     fit_temperature,
     match_frequencies,
 )
+from search.labelling.choosing import Label, choose_labels
 from search.labelling.comparing import Agreement, Disagreement
 from search.labelling.flags import Flag, read_flags
 from search.labelling.labeller import Labeller
@@ -43,6 +44,7 @@ __all__ = [
     "Flagged",
     "Flagger",
     "Known",
+    "Label",
     "Labeller",
     "Moderated",
     "Presence",
@@ -51,6 +53,7 @@ __all__ = [
     "Tagging",
     "attribute_of",
     "calibrate",
+    "choose_labels",
     "default_attributes",
     "fit_temperature",
     "match_frequencies",

@@ -63,7 +63,8 @@ class LexicalIndexes:
     def _start(self, collection: CollectionSpec) -> None:
         """See in another thread that the index is up to date, unless one is at it."""
         if self._making.acquire(blocking=False):
-            threading.Thread(target=self._renew, args=(collection,), daemon=True).start()
+            # Not a daemon: one that ends inside a library at exit takes the process down with it.
+            threading.Thread(target=self._renew, args=(collection,), name="index-words").start()
 
     def _renew(self, collection: CollectionSpec) -> None:
         try:

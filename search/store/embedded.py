@@ -114,7 +114,8 @@ def _why_not(path: Path) -> VitrineError:
     except DataDirLockedError:
         return DatabaseLockedError(
             f"Another process has the database {path} open.",
-            hint="Close it, or ask the process that has it: run vitrine serve and use its API.",
+            hint="If that is vitrine serve, ask it: give search, similar, index and collections "
+            "--server http://127.0.0.1:8000 (its address). Else wait for it, or close it.",
             details={"path": str(path)},
         )
     except Exception as error:  # Whatever it is, the database does not open, and this is why.

@@ -12,7 +12,14 @@ from search.errors import (
 )
 
 _NOT_FOUND = 100
-_UNREACHABLE = ("fail connecting", "retry timeout", "deadline exceeded", "unavailable", "closed")
+_UNREACHABLE = (
+    "fail connecting",
+    "retry timeout",
+    "deadline exceeded",
+    "deadline_exceeded",
+    "unavailable",
+    "closed",
+)
 _REFUSED = ("unauthenticated", "permission_denied", "permission denied", "auth check fail")
 _TAKEN = ("already exists", "duplicate collection")
 

@@ -14,10 +14,12 @@ from PIL import Image
 
 from api.app import create_app
 from api.deps import get_engine
-from api.images import browser_address
+from api.images import ItemImages, browser_address
 from api.middleware import page_security_policy
+from indexer.fetching.guard import Guard
 from search.config import Settings
-from search.errors import ConfigError, ItemNotFoundError
+from search.errors import ConfigError, ImageError, ItemNotFoundError
+from search.images import ImageLimits
 from search.types import Item
 from tests.error_shape import error_of
 from tests.local_client import local_client
@@ -163,3 +165,17 @@ def test_only_web_addresses_without_a_password_are_told() -> None:
 
 def test_a_folder_is_no_picture(tmp_path: Path) -> None:
     assert browser_address(Item("x", str(tmp_path))) is None
+
+
+def test_an_address_on_the_web_is_asked_only_if_its_host_is_public(server: UnrulyServer) -> None:
+    """A client may have written the item; what has a password is the operator's own."""
+    web, own = (
+        Item(id, server.url(path)) for id, path in (("web", "/x.png"), ("own", "/guarded.png"))
+    )
+    own = replace(own, image=own.image.replace("//", "//me:hunter2@"))
+    with ItemImages(ImageLimits(), Guard.from_text(server.host.rpartition(":")[2], "")) as images:
+        with pytest.raises(ImageError, match="not public"):
+            images.read(web)
+        assert images.read(own).data == png()
+    with ItemImages(ImageLimits()) as images:
+        assert images.read(web).data == png()

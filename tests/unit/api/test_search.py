@@ -51,7 +51,8 @@ def test_page_says_everything(client: TestClient, rows: Rows) -> None:
     row = next(row for row in rows if row["id"] == hit["id"])
     assert set(hit) == {
         "id", "score", "boost", "title", "product_id", "fields", "extra", "thumbnail_url",
-        "variants", "variant_count", "relevance",
+        "variants", "variant_count", "relevance", "region", "fused", "rerank", "lift",
+        "contributions",
     }  # fmt: skip
     assert hit["title"] == row["title"]
     assert hit["product_id"] == row["product_id"]

@@ -1,0 +1,187 @@
+"""Jobs: catalogues indexed while the service answers; and the way back to an earlier version."""
+
+from collections.abc import AsyncIterator
+from contextlib import closing
+from typing import Annotated
+
+import anyio
+import anyio.to_thread
+from fastapi import APIRouter, Depends, Header, Path, Query, Request
+from fastapi.responses import StreamingResponse
+
+from api.deps import ServiceSettings
+from api.jobs.errors import StateConflictError, VersionNotFoundError
+from api.jobs.running import Jobs
+from api.jobs.schemas import (
+    ALIAS,
+    FailuresOut,
+    JobBody,
+    JobOut,
+    JobsOut,
+    RollbackBody,
+    RolledBackOut,
+)
+from api.routes.responses import ERRORS
+from api.security import NEEDS_ADMIN
+from api.security.access import note
+from indexer.rollout import rollback as go_back
+from search.errors import CollectionNotFoundError, ConflictError
+from search.store import open_store_of
+
+LOOKED_AT_EVERY_S = 0.4
+"""Seconds between two looks at a job that is followed: at most so often it has an event."""
+
+HEARTBEAT_S = 10.0
+"""Seconds without an event after which a comment says that the connection still lives."""
+
+router = APIRouter(
+    prefix="/v1",
+    tags=["jobs"],
+    responses={
+        **ERRORS,
+        403: ERRORS[403] | {"description": "The key is not for this, or the source not allowed."},
+        404: ERRORS[404] | {"description": "There is no such job, alias or version."},
+        409: ERRORS[409] | {"description": "Another job writes there, or this one cannot do it."},
+    },
+    dependencies=[NEEDS_ADMIN],
+)
+
+
+def get_jobs(request: Request) -> Jobs:
+    """The service's jobs."""
+    jobs = request.app.state.jobs
+    assert isinstance(jobs, Jobs)
+    return jobs
+
+
+ServiceJobs = Annotated[Jobs, Depends(get_jobs)]
+JobId = Annotated[str, Path(max_length=300, description="The job's id, as `GET /v1/jobs` has it.")]
+Limit = Annotated[int, Query(ge=1, le=200, description="How many.")]
+Offset = Annotated[int, Query(ge=0, le=1_000_000, description="How many to leave out first.")]
+
+
+@router.post("/jobs", summary="Start an index or reindex", status_code=202)
+def start(body: JobBody, request: Request, jobs: ServiceJobs) -> JobOut:
+    """The job has begun; `GET /v1/jobs/{id}/events` follows it. One at a time for a collection."""
+    job = jobs.start(body)
+    note(request, job=job.id, kind=job.kind, source=job.source)
+    return job
+
+
+@router.get("/jobs", summary="Jobs, newest first")
+def jobs_page(jobs: ServiceJobs, limit: Limit = 20, offset: Offset = 0) -> JobsOut:
+    """Those of this service, and runs of the command line that used the same job folder."""
+    found = jobs.known.all()
+    return JobsOut(
+        jobs=found[offset : offset + limit], limit=limit, offset=offset, total=len(found)
+    )
+
+
+@router.get("/jobs/{id}", summary="One job")
+def job(id: JobId, jobs: ServiceJobs) -> JobOut:
+    """How far it is, or what it did."""
+    return jobs.known.get(id)
+
+
+@router.get(
+    "/jobs/{id}/events",
+    summary="Follow a job",
+    response_class=StreamingResponse,
+    responses={
+        200: {
+            "description": "Server-sent events. `progress` when something has changed, a few a "
+            "second at most; `end` once, when it has ended, after which the stream ends. The data "
+            "of both is the job, as `GET /v1/jobs/{id}` has it.",
+            "content": {
+                "text/event-stream": {
+                    "schema": {"type": "string"},
+                    "example": 'id: 7\nevent: progress\ndata: {"id": "20261121T201500.123Z-'
+                    'products", "state": "running"}\n\n',
+                }
+            },
+        }
+    },
+)
+def events(
+    id: JobId,
+    jobs: ServiceJobs,
+    last_event_id: Annotated[
+        str, Header(max_length=100, description="The last event that was seen: none is repeated.")
+    ] = "",
+) -> StreamingResponse:
+    """A comment comes every ten seconds in which nothing else does."""
+    jobs.known.get(id)  # Refused before the answer begins.
+    seen = int(last_event_id) if last_event_id.isdecimal() else -1
+    return StreamingResponse(_events(jobs, id, seen), media_type="text/event-stream")
+
+
+@router.get("/jobs/{id}/failures", summary="Rows that a job left out")
+def failures(id: JobId, jobs: ServiceJobs, limit: Limit = 50, offset: Offset = 0) -> FailuresOut:
+    """Each with its reason; of a job that was resumed, those of its last run."""
+    jobs.known.get(id)
+    found = jobs.known.failures(id)
+    return FailuresOut(
+        failures=found[offset : offset + limit], limit=limit, offset=offset, total=len(found)
+    )
+
+
+@router.delete("/jobs/{id}", summary="Cancel a job", status_code=202)
+def cancel(id: JobId, request: Request, jobs: ServiceJobs) -> JobOut:
+    """It stops at its next batch: what was embedded is stored, and it can be resumed."""
+    note(request, job=id)
+    return jobs.cancel(id)
+
+
+@router.post("/jobs/{id}/resume", summary="Go on with a job", status_code=202)
+def resume(id: JobId, request: Request, jobs: ServiceJobs) -> JobOut:
+    """Of one that failed, or was cancelled or interrupted; nothing is embedded again."""
+    note(request, job=id)
+    return jobs.resume(id)
+
+
+@router.post("/collections/{alias}/rollback", summary="Go back to an earlier version")
+def rollback(
+    alias: Annotated[str, Path(pattern=ALIAS, description="Alias of the versions.")],
+    request: Request,
+    settings: ServiceSettings,
+    body: RollbackBody | None = None,
+) -> RolledBackOut:
+    """Point the alias at the version before the live one, or at `to`. Queries go on."""
+    to = None if body is None else body.to
+    try:
+        with closing(open_store_of(settings, create=False)) as store:
+            done = go_back(store, alias, to)
+    except CollectionNotFoundError as error:
+        raise VersionNotFoundError(error.message, hint=error.hint, details=error.details) from None
+    except ConflictError as error:
+        raise StateConflictError(error.message, hint=error.hint, details=error.details) from None
+    note(request, alias=alias, live=done.now.name)
+    return RolledBackOut(
+        alias=done.alias,
+        live_before=done.before,
+        live=done.now.name,
+        model=done.now.model.name,
+        items=done.now.count,
+        took_ms=round(done.seconds * 1000, 3),
+    )
+
+
+async def _events(jobs: Jobs, id: str, seen: int) -> AsyncIterator[str]:
+    """The events of a job, until it has ended."""
+    told = anyio.current_time()
+    while True:
+        job = await anyio.to_thread.run_sync(jobs.known.get, id)
+        if job.state != "running":
+            yield _event("end", job)
+            return
+        if job.revision != seen:
+            seen, told = job.revision, anyio.current_time()
+            yield _event("progress", job)
+        elif anyio.current_time() - told >= HEARTBEAT_S:
+            told = anyio.current_time()
+            yield ": still running\n\n"
+        await anyio.sleep(LOOKED_AT_EVERY_S)
+
+
+def _event(name: str, job: JobOut) -> str:
+    return f"id: {job.revision}\nevent: {name}\ndata: {job.model_dump_json()}\n\n"
