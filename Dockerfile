@@ -32,7 +32,9 @@ ENV PATH=/opt/vitrine/bin:$PATH \
     PYTHONUNBUFFERED=1 \
     HF_HOME=/data/models \
     VITRINE_DB=/data/vitrine.db \
-    VITRINE_JOB_DIR=/data/jobs
+    VITRINE_JOB_DIR=/data/jobs \
+    VITRINE_UPLOADS=/data/uploads \
+    VITRINE_THUMBNAILS=/data/thumbnails
 
 USER vitrine
 WORKDIR /data

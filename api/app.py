@@ -177,7 +177,8 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     slot: EngineSlot = app.state.engine
     settings: Settings = app.state.settings
     # Routes run in threads, never in the event loop: encoder, Milvus and Pillow all block.
-    anyio.to_thread.current_default_thread_limiter().total_tokens = settings.concurrency + SPARE_THREADS
+    threads = anyio.to_thread.current_default_thread_limiter()
+    threads.total_tokens = settings.concurrency + SPARE_THREADS
     app.state.health_threads = anyio.CapacityLimiter(2)
     limits = ImageLimits(settings.max_image_bytes, settings.max_image_pixels)
     app.state.item_images = ItemImages(limits, guard_of(settings))

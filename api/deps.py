@@ -1,4 +1,7 @@
-"""What routes are given: the engine, the image limits, an item's id, a filter."""
+"""What routes are given: the engine, the image limits, an item's id, a filter.
+
+All of it is at hand, so that these are `async`: FastAPI would give each of the others a thread.
+"""
 
 from collections.abc import Mapping
 from typing import Annotated
@@ -36,31 +39,31 @@ async def get_settings(request: Request) -> Settings:
 Slot = Annotated[EngineSlot, Depends(get_slot)]
 
 
-def get_engine(slot: Slot) -> SearchEngine:
+async def get_engine(slot: Slot) -> SearchEngine:
     """The engine; raises the reason why the service is not ready."""
     return slot.get()
 
 
-def get_limits(settings: Annotated[Settings, Depends(get_settings)]) -> ImageLimits:
+async def get_limits(settings: Annotated[Settings, Depends(get_settings)]) -> ImageLimits:
     """The largest image that is read and decoded."""
     return ImageLimits(settings.max_image_bytes, settings.max_image_pixels)
 
 
-def get_item_images(request: Request) -> ItemImages:
+async def get_item_images(request: Request) -> ItemImages:
     """What reads images that are not files of this machine."""
     images = request.app.state.item_images
     assert isinstance(images, ItemImages)
     return images
 
 
-def get_query_images(request: Request) -> QueryImages:
+async def get_query_images(request: Request) -> QueryImages:
     """What fetches the images that queries name by address."""
     images = request.app.state.query_images
     assert isinstance(images, QueryImages)
     return images
 
 
-def get_item_id(
+async def get_item_id(
     id: Annotated[str, Path(description="The item's id, percent-encoded, slashes too.")],
 ) -> str:
     """The item's id, decoded; InvalidQueryError if it is not UTF-8."""
@@ -85,7 +88,7 @@ def read_filter(given: Mapping[str, JsonValue] | str | None, engine: SearchEngin
     return filter_from_json(dict(given))
 
 
-def get_thumbnails(request: Request) -> Thumbnails:
+async def get_thumbnails(request: Request) -> Thumbnails:
     """Pictures that were made ready before."""
     thumbnails = request.app.state.thumbnails
     assert isinstance(thumbnails, Thumbnails)

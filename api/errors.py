@@ -14,8 +14,23 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
+from api.jobs.errors import (
+    JobNotFoundError,
+    JobRunsError,
+    SourceRefusedError,
+    StateConflictError,
+    VersionNotFoundError,
+)
+from api.observing.served import note_refusal
 from api.readiness import EngineSlot, NotOpenError
 from api.schemas import ErrorBody, ErrorResponse
+from api.security.errors import (
+    AccessError,
+    ForeignPageError,
+    KeyRefusedError,
+    ScopeError,
+    TooManyRequestsError,
+)
 from search import errors
 
 STATUS: Mapping[type[errors.VitrineError], HTTPStatus] = {
@@ -40,13 +55,26 @@ STATUS: Mapping[type[errors.VitrineError], HTTPStatus] = {
     errors.ConflictError: HTTPStatus.CONFLICT,
     errors.ModelMismatchError: HTTPStatus.CONFLICT,
     errors.SchemaMismatchError: HTTPStatus.CONFLICT,
+    errors.WriteConflictError: HTTPStatus.CONFLICT,
     errors.UnsupportedError: HTTPStatus.NOT_IMPLEMENTED,
     errors.UnavailableError: HTTPStatus.SERVICE_UNAVAILABLE,
     errors.StoreUnavailableError: HTTPStatus.SERVICE_UNAVAILABLE,
     errors.DatabaseLockedError: HTTPStatus.SERVICE_UNAVAILABLE,
     errors.ImageUnavailableError: HTTPStatus.SERVICE_UNAVAILABLE,
     errors.ModelUnavailableError: HTTPStatus.SERVICE_UNAVAILABLE,
+    errors.OverloadedError: HTTPStatus.TOO_MANY_REQUESTS,
+    errors.TooLateError: HTTPStatus.SERVICE_UNAVAILABLE,
     errors.StoreError: HTTPStatus.BAD_GATEWAY,
+    AccessError: HTTPStatus.FORBIDDEN,
+    KeyRefusedError: HTTPStatus.UNAUTHORIZED,
+    ScopeError: HTTPStatus.FORBIDDEN,
+    ForeignPageError: HTTPStatus.FORBIDDEN,
+    TooManyRequestsError: HTTPStatus.TOO_MANY_REQUESTS,
+    SourceRefusedError: HTTPStatus.FORBIDDEN,
+    JobNotFoundError: HTTPStatus.NOT_FOUND,
+    VersionNotFoundError: HTTPStatus.NOT_FOUND,
+    JobRunsError: HTTPStatus.CONFLICT,
+    StateConflictError: HTTPStatus.CONFLICT,
 }
 """Every class of search/errors.py has a line of its own: a test demands it."""
 
@@ -54,7 +82,6 @@ _AS_LOGGED = "The service's log says more, under this request id."
 
 SENTENCES: Mapping[type[errors.VitrineError], str] = {
     errors.VitrineError: f"Something went wrong inside the service. {_AS_LOGGED}",
-    errors.ItemInvalidError: f"An item of the collection cannot be used. {_AS_LOGGED}",
     errors.CatalogError: f"A catalogue cannot be read. {_AS_LOGGED}",
     errors.EvaluationError: f"An evaluation cannot be read. {_AS_LOGGED}",
     errors.ConfigError: f"A setting of the service cannot be used. {_AS_LOGGED}",
@@ -87,6 +114,9 @@ CODES: Mapping[int, str] = {
 
 RETRY_AFTER_S = 5
 """What a 503 tells the client to wait."""
+
+OVERLOADED_RETRY_AFTER_S = 1
+"""What a 429 for too much at once tells it: what waits is answered within a second or two."""
 
 MAX_TEXT = 1000
 """Characters of any one text in a refusal: much of it may be what the client sent."""
@@ -128,6 +158,7 @@ def error_response(
     headers: Mapping[str, str] | None = None,
 ) -> JSONResponse:
     """The one error shape, as a response. Whatever message and details hold, it can be sent."""
+    note_refusal(code)
     body = ErrorBody(
         code=code,
         message=_text(message),
@@ -166,6 +197,10 @@ def domain_response(request_id: str, error: errors.VitrineError, status: int) ->
     What a fixed sentence replaces is logged here.
     """
     retry = {"Retry-After": str(RETRY_AFTER_S)} if status == 503 else {}
+    if isinstance(error, errors.OverloadedError):
+        retry = {"Retry-After": str(OVERLOADED_RETRY_AFTER_S)}
+    if isinstance(error, AccessError):
+        retry = dict(error.headers)
     sentence = None if isinstance(error, NotOpenError) else SENTENCES.get(_listed(error))
     if sentence is not None:
         _log.warning(
@@ -183,6 +218,12 @@ def domain_response(request_id: str, error: errors.VitrineError, status: int) ->
     return error_response(
         request_id, status, error.code, str(error), details=details, headers=retry
     )
+
+
+def refusal_of(request_id: str, error: errors.VitrineError) -> ErrorBody:
+    """What a client hears of an error that is a part of an answer: as if it were all of it."""
+    answer = domain_response(request_id, error, status_of(error))
+    return ErrorResponse.model_validate_json(bytes(answer.body)).error
 
 
 def request_id_of(request: Request) -> str:

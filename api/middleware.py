@@ -44,6 +44,10 @@ SECURITY_HEADERS: Mapping[str, str] = {
     "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
 }
 
+HSTS = "max-age=31536000"
+"""Sent over https alone (a proxy's word for it counts, where it is believed), and for this very
+name: what the names below it do is not ours to say."""
+
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 _PORT = re.compile(r":\d*$")
 _HOST_SOURCE = re.compile(r"(\*\.)?[a-z0-9-]+(\.[a-z0-9-]+)*(:(\d+|\*))?")
@@ -73,6 +77,8 @@ class RequestContext:
                 status = int(message["status"])
                 headers = MutableHeaders(scope=message)
                 _add_headers(headers, scope["path"], request_id, self._page_policy)
+                if scope.get("scheme") == "https":
+                    headers["Strict-Transport-Security"] = HSTS
             await send(message)
 
         started = time.perf_counter()

@@ -2,11 +2,13 @@
 
 import base64
 import binascii
+from collections.abc import Callable, Mapping, Sequence
 from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, model_validator
 from pydantic_core import PydanticCustomError
 
+from api import filter_examples
 from search.errors import EmptyQueryError, ImageUnreadableError, InvalidQueryError
 from search.filters.ast import Filter
 from search.ranking.texts import boost_from_text, sort_from_text
@@ -14,11 +16,14 @@ from search.types import (
     MAX_FIELDS,
     MAX_LIMIT,
     MAX_RELEVANT,
+    MAX_RERANKED,
     MAX_WITHOUT,
+    Box,
     By,
     FacetsOver,
     ImagePart,
     ItemPart,
+    Mode,
     Query,
     QueryPart,
     TextPart,
@@ -36,7 +41,39 @@ FilterString = Annotated[str, Field(max_length=10_000)]
 FieldNames = Annotated[list[Annotated[str, Field(max_length=1_000)]], Field(max_length=MAX_FIELDS)]
 Phrases = Annotated[list[Annotated[str, Field(max_length=200)]], Field(max_length=MAX_WITHOUT)]
 Base64Image = Annotated[str, Field(description="An image file, base64-encoded.")]
+ImageUrl = Annotated[
+    str,
+    Field(
+        max_length=2_000,
+        description="Address of an image on the web (http or https), where the service fetches "
+        "such: VITRINE_IMAGE_URLS.",
+        examples=["https://example.com/dress.jpg"],
+    ),
+]
+Crop = Annotated[
+    list[float],
+    Field(
+        min_length=4,
+        max_length=4,
+        description="The part of the image that counts: left, top, right, bottom, in fractions of "
+        "its width and height as it is seen.",
+        examples=[[0, 0, 0.5, 1]],
+    ),
+]
+CropText = Annotated[
+    str,
+    Field(
+        max_length=200,
+        description="The part of the image that counts: left,top,right,bottom, in fractions of its "
+        "width and height as it is seen.",
+        examples=["0,0,0.5,1"],
+    ),
+]
 ItemId = Annotated[str, Field(max_length=10_000, description="Id of an item of the collection.")]
+
+
+Fetch = Callable[[Sequence[str]], Mapping[str, bytes]]
+"""Gets images by address: the bytes of each."""
 
 
 class PartBody(BaseModel):
@@ -46,22 +83,47 @@ class PartBody(BaseModel):
 
     text: Text | None = None
     image: Base64Image | None = None
+    image_url: ImageUrl | None = None
     item: ItemId | None = None
+    crop: Crop | None = None
     weight: float = Field(1.0, ge=-100, le=100, description="Negative: away from it. Not zero.")
 
-    def part(self) -> QueryPart:
-        """The part as the engine wants it; InvalidQueryError unless it is exactly one thing."""
-        given = [value for value in (self.text, self.image, self.item) if value is not None]
-        if len(given) != 1:
+    @property
+    def said(self) -> list[str]:
+        """What the part is, of all that it could be."""
+        could_be = (self.text, self.image, self.image_url, self.item)
+        return [value for value in could_be if value is not None]
+
+    @property
+    def box(self) -> Box | None:
+        """The part of the image that counts; raises as `Box` does."""
+        return None if self.crop is None else Box(*self.crop)
+
+    def check(self) -> None:
+        """InvalidQueryError unless it is exactly one thing, with a crop only if an image."""
+        if len(self.said) != 1:
             raise InvalidQueryError(
-                f"A part of the query has {len(given)} of text, image and item.",
+                f"A part of the query has {len(self.said)} of text, image, image_url and item.",
                 hint="Give exactly one of them in each part.",
             )
+        if self.box is not None and self.image is None and self.image_url is None:
+            raise InvalidQueryError(
+                "The query has a crop without an image.", hint="Give it beside the image."
+            )
+
+    def part(self, fetched: Mapping[str, bytes]) -> QueryPart:
+        """A part that was checked, as the engine wants it; `fetched` has the image at each address.
+
+        Raises:
+            ImageUnreadableError: the image is not base64.
+        """
+        if self.image is not None:
+            return ImagePart(decoded(self.image), self.weight, self.box)
+        if self.image_url is not None:
+            return ImagePart(fetched[self.image_url], self.weight, self.box)
         if self.text is not None:
             return TextPart(self.text, self.weight)
-        if self.image is not None:
-            return ImagePart(decoded(self.image), self.weight)
-        return ItemPart(given[0], self.weight)
+        return ItemPart(self.said[0], self.weight)
 
 
 class Arrangement(BaseModel):
@@ -102,6 +164,21 @@ class Arrangement(BaseModel):
         None, ge=0, le=1, description="Leave out hits that are less relevant."
     )
 
+    mode: Mode = Field(
+        "visual",
+        description="Compare a text with pictures (`visual`), with the words of titles and text "
+        "fields (`text`), or with both (`hybrid`).",
+    )
+
+    rerank: Annotated[str, Field(max_length=100)] | None = Field(
+        None,
+        description="A second stage that reorders the first hits, one of those that the service "
+        "has: VITRINE_RERANKERS.",
+        examples=["late-interaction"],
+    )
+    rerank_depth: int = Field(100, ge=1, le=MAX_RERANKED, description="How many it reorders.")
+    explain: bool = Field(False, description="Say what each part of the query gave to each hit.")
+
     def query(self, parts: tuple[QueryPart, ...], filter: Filter | None) -> Query:
         """The query as the engine wants it; raises as `Query` does."""
         return Query(
@@ -123,6 +200,10 @@ class Arrangement(BaseModel):
             literal=self.literal,
             relevance=self.relevance,
             min_relevance=self.min_relevance,
+            mode=self.mode,
+            rerank=self.rerank,
+            rerank_depth=self.rerank_depth,
+            explain=self.explain,
         )
 
 
@@ -133,7 +214,7 @@ class SearchParameters(Arrangement):
     filter: FilterString | None = Field(
         None,
         description="The short text form of a filter.",
-        examples=["colour=red price<50", "tags:summer"],
+        examples=filter_examples.TEXT_FORM,
     )
 
 
@@ -152,50 +233,61 @@ class SearchBody(Arrangement):
                 },
                 {"text": "dress", "by": "product", "facets": ["colour", "price"], "total": True},
                 {"text": "dress, not floral", "without": ["red"], "min_relevance": 0.5},
+                {"text": "northpeak sneakers", "mode": "hybrid"},
+                {"text": "red floral dress", "explain": True},
             ]
         },
     )
 
     text: Text | None = None
     image: Base64Image | None = None
+    image_url: ImageUrl | None = None
     item: ItemId | None = None
+    crop: Crop | None = None
     parts: list[PartBody] | None = Field(None, max_length=MAX_PARTS)
     filter: dict[str, JsonValue] | FilterString | None = Field(
-        None, description="The JSON form, or the short text form: `colour=red price<50`."
+        None,
+        description="The JSON form, or the short text form: `colour=red price<50`.",
+        examples=[*filter_examples.JSON_FORM, *filter_examples.TEXT_FORM],
     )
 
     @model_validator(mode="before")
     @classmethod
     def _not_too_much(cls, body: object) -> object:
-        # Before anything else: each value that does not fit would become a problem to report.
-        if count_values(body, MAX_VALUES) > MAX_VALUES:
-            raise PydanticCustomError(
-                "too_many_values", "more than {most} values in all", {"most": MAX_VALUES}
-            )
-        return body
+        return refuse_too_much(body)
 
-    def query_parts(self) -> tuple[QueryPart, ...]:
-        """The parts as the engine wants them.
+    def query_parts(self, fetch: Fetch) -> tuple[QueryPart, ...]:
+        """The parts as the engine wants them; `fetch` gets images that are named by address.
 
         Raises:
             EmptyQueryError: nothing was given.
-            InvalidQueryError: more than one of text, image, item and parts was given.
+            InvalidQueryError: more than one of text, image, image_url, item and parts was given,
+                or a crop that is none.
             ImageUnreadableError: the image is not base64.
+            Whatever `fetch` raises.
         """
-        single = PartBody(text=self.text, image=self.image, item=self.item)
-        has_single = any(value is not None for value in (self.text, self.image, self.item))
-        if self.parts is None:
-            if not has_single:
-                raise EmptyQueryError(
-                    "The query is empty.", hint="Give text, image, item or parts."
-                )
-            return (single.part(),)
-        if has_single:
+        single = PartBody(
+            text=self.text,
+            image=self.image,
+            image_url=self.image_url,
+            item=self.item,
+            crop=self.crop,
+        )
+        has_single = bool(single.said) or self.crop is not None
+        if self.parts is None and not has_single:
+            raise EmptyQueryError(
+                "The query is empty.", hint="Give text, image, image_url, item or parts."
+            )
+        if self.parts is not None and has_single:
             raise InvalidQueryError(
-                "The query has parts and also a text, image or item beside them.",
+                "The query has parts and also a text, image, item or crop beside them.",
                 hint="Make it one of the parts.",
             )
-        return tuple(part.part() for part in self.parts)
+        parts = (single,) if self.parts is None else self.parts
+        for part in parts:
+            part.check()
+        fetched = fetch([part.image_url for part in parts if part.image_url is not None])
+        return tuple(part.part(fetched) for part in parts)
 
 
 def decoded(image: str) -> bytes:
@@ -207,6 +299,18 @@ def decoded(image: str) -> bytes:
             "The image of the query is not base64.",
             hint="Encode the whole file, or upload it to POST /v1/search/image.",
         ) from error
+
+
+def refuse_too_much(body: object) -> object:
+    """The body as it was sent; raises PydanticCustomError for more than `MAX_VALUES` values.
+
+    For before anything else: each value that does not fit would become a problem to report.
+    """
+    if count_values(body, MAX_VALUES) > MAX_VALUES:
+        raise PydanticCustomError(
+            "too_many_values", "more than {most} values in all", {"most": MAX_VALUES}
+        )
+    return body
 
 
 def count_values(body: object, most: int) -> int:

@@ -36,25 +36,64 @@ class VariantOut(ItemOut):
     """An item and its cosine similarity to the query."""
 
     score: float = Field(description="Cosine similarity, -1 to 1, higher is better.")
+    region: tuple[float, float, float, float] | None = Field(
+        description="The part of the picture that matched: left, top, right, bottom, in fractions "
+        "of it. Null where that is the whole."
+    )
+    relevance: float | None = Field(description="0 to 1; null unless asked for.")
+
+
+class ContributionOut(BaseModel):
+    """What one part of the query gave to a hit: added up, they are what it is ranked by."""
+
+    kind: str = Field(
+        description="text, image, item, change, without, words, rerank or boost.",
+        examples=["text"],
+    )
+    said: str = Field(
+        description="The text, or the item's id; empty where there is nothing to say.",
+        examples=["red floral dress"],
+    )
+    value: float = Field(examples=[0.31])
 
 
 class HitOut(VariantOut):
     """A hit: an item, and what it stands for."""
 
     boost: float = Field(description="What boosts added to the score.")
+    fused: float | None = Field(
+        description="What the hit is ranked by in the modes `text` and `hybrid`; null in `visual`."
+    )
+    rerank: float | None = Field(
+        description="What the reranker says of it, on a scale of its own; null where it says "
+        "nothing, or none was asked for."
+    )
+    lift: float = Field(description="What the reranker adds to what the hit is ranked by.")
+    contributions: list[ContributionOut] = Field(
+        description="What it is ranked by, taken apart; empty unless asked for."
+    )
     variants: list[VariantOut] = Field(
         description=f"Other images of the product, or nearly the same: the best {MAX_VARIANTS}."
     )
     variant_count: int = Field(description="How many variants there are in all.")
-    relevance: float | None = Field(description="0 to 1; null unless asked for.")
 
     @classmethod
     def of_hit(cls, hit: Hit) -> "HitOut":
         """The hit as it goes out."""
-        variants = [VariantOut(score=v.score, **_item_values(v.item)) for v in hit.variants]
+        variants = [
+            VariantOut(
+                score=v.score, region=_region(v), relevance=v.relevance, **_item_values(v.item)
+            )
+            for v in hit.variants
+        ]
         return cls(
             score=hit.score,
+            region=_region(hit),
             boost=hit.boost,
+            fused=hit.fused,
+            rerank=hit.rerank,
+            lift=hit.lift,
+            contributions=[ContributionOut(**asdict(each)) for each in hit.contributions],
             variants=variants,
             variant_count=hit.variant_count,
             relevance=hit.relevance,
@@ -240,6 +279,10 @@ class ErrorResponse(BaseModel):
 def thumbnail_url(id: str) -> str:
     """The address of an item's small picture; the id is one percent-encoded segment."""
     return f"/v1/items/{quote(id, safe='')}/image?size={THUMBNAIL_SIZE}"
+
+
+def _region(hit: Hit) -> tuple[float, float, float, float] | None:
+    return None if hit.region is None else hit.region.edges
 
 
 def _item_values(item: Item) -> dict[str, Any]:

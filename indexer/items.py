@@ -102,7 +102,7 @@ class ItemWriter:
             batch = _Batch(self, serving, stored)
             batch.prepare(items)
             with self._alone(serving.collection):
-                if self.store.hashes(serving.collection.name, list(batch.ids)) == stored:
+                if self.store.hashes(serving.collection.name, list(batch.outcomes)) == stored:
                     return batch.write()
         raise WriteConflictError("The items were written by others meanwhile.", hint="Try again.")
 
@@ -159,7 +159,7 @@ class _Batch:
         self._changed: list[ColumnsChanged] = []
         self._ready: list[Ready] = []
         self._writes: list[Write] = []
-        self.ids: dict[str, Outcome] = {}
+        self.outcomes: dict[str, Outcome] = {}
         """What became of each item so far; `UNCHANGED` until it is written."""
 
     def prepare(self, items: Sequence[NewItem]) -> None:
@@ -167,11 +167,11 @@ class _Batch:
         bare = [item.id for item in items if item.data is None and item.id in self._stored]
         kept = self._writer.store.get(self._collection.name, bare) if bare else {}
         for item in items:
-            self.ids[item.id] = Count.UNCHANGED
+            self.outcomes[item.id] = Count.UNCHANGED
             try:
                 self._compare(item, kept)
             except VitrineError as error:
-                self.ids[item.id] = error
+                self.outcomes[item.id] = error
         if self._ready:
             embeddings = self._encoder.encode_pixels(
                 np.concatenate([ready.pixels for ready in self._ready])
@@ -187,9 +187,9 @@ class _Batch:
         written, failures = upsert_writes(store, [*self._writes, *columns])
         if written:
             store.settle()
-        self.ids |= {write.row.item.id: write.count for write in written}
-        self.ids |= {str(each.id): refusal(each) for each in (*lost, *failures)}
-        return list(self.ids.values())
+        self.outcomes |= {write.row.item.id: write.count for write in written}
+        self.outcomes |= {str(each.id): refusal(each) for each in (*lost, *failures)}
+        return list(self.outcomes.values())
 
     def _compare(self, item: NewItem, kept: Mapping[str, Item]) -> None:
         row = self._row(item, kept)

@@ -53,7 +53,7 @@ class Job:
         with _writing(job_dir), _one_at_a_time(job_dir):
             _refuse_beside(job_dir, manifest)
             self.folder = _new_folder(job_dir, alias)
-            self._alive = _Held(self.folder / _LOCK)
+            self._alive = Held(self.folder / _LOCK)
             try:
                 write_json(self.folder / "manifest.json", manifest)
                 self._errors = _open(self.folder / "errors.jsonl")
@@ -114,7 +114,7 @@ class Job:
                 (job / _FINISHED_BY).write_text(self.folder.name, encoding="utf-8")
 
 
-class _Held:
+class Held:
     """A lock on a file for as long as this process lives, or until it is released.
 
     The kernel lets go of it whatever ends the process. On a file system without locks nothing is

@@ -43,6 +43,8 @@ class IndexOptions:
 
     `delete_missing` removes items that the catalogue does not have any more; above
     `max_deleted_share` (0..1) of the collection only when `confirmed`.
+
+    `label` stays in the job's manifest: by it whoever asked for the run finds its folder.
     """
 
     columns: ColumnNames = field(default_factory=ColumnNames)
@@ -63,6 +65,7 @@ class IndexOptions:
     delete_missing: bool = False
     max_deleted_share: float = 0.2
     confirmed: bool = False
+    label: str | None = None
 
     @property
     def rows_at_once(self) -> int:

@@ -4,7 +4,7 @@ import base64
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TextIO
 
 from api.cli.console import counted, stderr
 from api.cli.progress import lines, said
@@ -13,6 +13,7 @@ from search.errors import VitrineError
 if TYPE_CHECKING:
     from indexer.care.pictures import PictureReader
     from indexer.care.progress import Step
+    from search.config import Settings
 
 THUMBNAIL_PX = 200
 
@@ -61,6 +62,16 @@ def thumbnails(pictures: "PictureReader", addresses: Iterable[str]) -> dict[str,
     }
 
 
+def thumbnails_of(settings: "Settings", addresses: Iterable[str]) -> dict[str, str]:
+    """`thumbnails`, read within the limits of the settings."""
+    from indexer.care.pictures import PictureReader
+    from search.images import ImageLimits
+
+    limits = ImageLimits(settings.max_image_bytes, settings.max_image_pixels)
+    with PictureReader(limits) as pictures:
+        return thumbnails(pictures, addresses)
+
+
 def write_page(path: Path, template: str, values: Mapping[str, object]) -> None:
     """Write a page from a template; everything in it is escaped.
 
@@ -79,12 +90,34 @@ def write_page(path: Path, template: str, values: Mapping[str, object]) -> None:
     write_text(path, environment.get_template(template).render(values))
 
 
+@contextmanager
+def whole_file(path: Path) -> Iterator[TextIO]:
+    """A text file to write, which appears under its name when all is in it.
+
+    Raises VitrineError if it cannot be written.
+    """
+    part = path.with_name(path.name + ".part")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with part.open("w", encoding="utf-8", errors="backslashreplace", newline="") as file:
+            yield file
+        part.replace(path)
+    except OSError as error:
+        raise _unwritable(path, error) from error
+    finally:
+        part.unlink(missing_ok=True)
+
+
 def write_text(path: Path, text: str) -> None:
     """Write a file and the folders above it. Raises VitrineError if that is not possible."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text, encoding="utf-8", errors="backslashreplace", newline="")
     except OSError as error:
-        raise VitrineError(
-            f"Cannot write {path}: {error.strerror}.", hint="Choose another place for it."
-        ) from error
+        raise _unwritable(path, error) from error
+
+
+def _unwritable(path: Path, error: OSError) -> VitrineError:
+    return VitrineError(
+        f"Cannot write {path}: {error.strerror}.", hint="Choose another place for it."
+    )

@@ -15,18 +15,9 @@ from search.errors import ConfigError, EmptyQueryError, ImageError, ItemNotFound
 if TYPE_CHECKING:
     from search.config import Settings
     from search.encoders import Embeddings, Encoder
-    from search.labelling import Attribute
+    from search.labelling import Attribute, Label
 
 _BATCH = 64
-
-
-@dataclass(frozen=True, slots=True)
-class Label:
-    """A label of one picture or item; `confidence` is 0 to 1."""
-
-    attribute: str
-    label: str
-    confidence: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,27 +129,15 @@ def split_names(text: str) -> list[str]:
 
 def labelled(
     encoder: "Encoder", asked: Sequence["Attribute"], shown: Pictured, *, several: bool, top: int
-) -> list[list[Label]]:
+) -> list[list["Label"]]:
     """For each picture or item, the `top` labels of each attribute, the surest first."""
-    import numpy as np
+    from search.labelling import Labeller, choose_labels
 
-    from search.labelling import Calibration, Labeller, Presence
-
-    labeller = Labeller(encoder)
-    found: list[list[Label]] = [[] for _ in shown.names]
-    for attribute in asked:
-        if several:
-            sure = Presence(labeller).confidences(attribute, shown.embeddings)
-        else:
-            sure = Calibration().confidences(labeller.cosines(attribute, shown.embeddings))
-        order = np.argsort(-sure, axis=1, kind="stable")[:, :top]
-        for labels, row, places in zip(found, sure, order.tolist()):
-            labels += [Label(attribute.name, attribute.values[at], float(row[at])) for at in places]
-    return found
+    return choose_labels(Labeller(encoder), asked, shown.embeddings, several=several, top=top)
 
 
 def classified_object(
-    encoder: "Encoder", shown: Pictured, found: Sequence[Sequence[Label]]
+    encoder: "Encoder", shown: Pictured, found: Sequence[Sequence["Label"]]
 ) -> dict[str, object]:
     """All labels as data."""
     return {
@@ -173,7 +152,7 @@ def classified_object(
     }
 
 
-def _label_object(label: Label) -> Mapping[str, object]:
+def _label_object(label: "Label") -> Mapping[str, object]:
     return {
         "attribute": label.attribute,
         "label": label.label,
@@ -238,7 +217,7 @@ def _of_images(encoder: "Encoder", settings: "Settings", images: Sequence[Path])
     return Pictured(tuple(names), np.concatenate(parts), tuple(broken))
 
 
-def _show(shown: Pictured, found: Sequence[Sequence[Label]]) -> None:
+def _show(shown: Pictured, found: Sequence[Sequence["Label"]]) -> None:
     from rich.table import Table
 
     many = len({label.attribute for labels in found for label in labels}) > 1

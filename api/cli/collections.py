@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from api.cli import options
+from api.cli import options, remote
 from api.cli.console import note, print_json, stdout
 from search.config import Settings
 from search.errors import ConfigError
@@ -37,6 +37,7 @@ def collections(
         typer.Option("--drop", help="Drop this one, such as products__v3; never a live one."),
     ] = None,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Drop without asking.")] = False,
+    server: options.Server = None,
     json: options.Json = False,
 ) -> None:
     """List the collections of a database, version by version: items, model, size, which is live.
@@ -53,7 +54,12 @@ def collections(
     """
     if prune and drop:
         raise ConfigError("--prune and --drop do not go together.", hint="Give one of them.")
-    settings = options.make_settings(db=db)
+    settings = options.make_settings(db=db, server=server)
+    here = {"--db": db, "--prune": prune, "--drop": drop}
+    if remote.is_asked(settings, server, here):
+        found = [info for info in remote.collections(settings) if _is_of(info, collection)]
+        _show(found, settings, json=json, place=str(settings.server), has_files=False)
+        return
     from search.store import open_store_of
 
     with closing(open_store_of(settings, create=False)) as store:
@@ -62,17 +68,32 @@ def collections(
         if unwanted and (yes or _agreed(unwanted)):
             dropped = _drop(store, unwanted)
         found = [info for info in store.collections() if _is_of(info, collection)]
-    if json:
-        print_json({"collections": [_object(info, settings) for info in found], "dropped": dropped})
-        return
-    if prune or drop:
+    if (prune or drop) and not json:
         nothing = "Nothing was dropped." if unwanted else "There was nothing to drop."
         note(f"Dropped: {', '.join(dropped)}." if dropped else nothing)
+    _show(found, settings, json=json, place=settings.db, dropped=dropped)
+
+
+def _show(
+    found: list[CollectionInfo],
+    settings: Settings,
+    *,
+    json: bool,
+    place: str,
+    has_files: bool = True,
+    dropped: Sequence[str] = (),
+) -> None:
+    """Print them; `has_files`: whether the folder of an embedded database is of this machine."""
+    at = settings if has_files else settings.model_copy(update={"db": place})
+    if json:
+        said = {"collections": [_object(info, at) for info in found], "dropped": list(dropped)}
+        print_json(said)
+        return
     if not found:
-        stdout.print(f"No collection in {settings.db}.", markup=False)
+        stdout.print(f"No collection in {place}.", markup=False)
         return
     found.sort(key=_by_version)
-    stdout.print(_table(found, settings))
+    stdout.print(_table(found, at))
     live = {_alias_of(info): set(info.fields) for info in found if is_live(info)}
     for info in found:
         if is_live(info) or set(info.fields) != live.get(_alias_of(info)):

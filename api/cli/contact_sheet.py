@@ -7,12 +7,14 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import Future
 from pathlib import Path
 
+from PIL import Image, ImageDraw
+
 from api.cli.results import facet_line, price_of, total_of
 from indexer.fetching import Fetched, Fetcher, FetchOptions
 from search.config import Settings
 from search.errors import ImageError, ImageUnavailableError, VitrineError
 from search.images import ImageLimits, decode_image
-from search.types import Hit, Page
+from search.types import Box, Hit, Page
 
 THUMBNAIL_PX = 220
 
@@ -75,11 +77,14 @@ class _Pictures:
             some = hits[start : start + _AHEAD]
             futures = [self._fetcher.submit(hit.item.image) for hit in some]
             for hit, future in zip(some, futures):
-                thumbnail = self._thumbnail(future)
+                thumbnail = self._thumbnail(future, hit.region)
                 yield {"hit": hit, "thumbnail": thumbnail, "price": price_of(hit.item)}
 
-    def _thumbnail(self, future: Future[Fetched]) -> str | None:
-        """A data URI, or None when the picture is not where it was indexed from, or not soon."""
+    def _thumbnail(self, future: Future[Fetched], region: Box | None) -> str | None:
+        """A data URI, or None when the picture is not where it was indexed from, or not soon.
+
+        The region that matched has a frame.
+        """
         started = time.monotonic()
         try:
             fetched = future.result(max(self._patience_s, _LEAST_SECONDS))
@@ -92,6 +97,21 @@ class _Pictures:
         except ImageError:
             return None
         picture.thumbnail((THUMBNAIL_PX, THUMBNAIL_PX))
+        if region is not None:
+            _draw(region, picture)
         buffer = io.BytesIO()
         picture.save(buffer, format="JPEG", quality=88)
         return "data:image/jpeg;base64," + base64.b64encode(buffer.getvalue()).decode("ascii")
+
+
+def _draw(region: Box, picture: Image.Image) -> None:
+    """Frame a region, in white within black, so that it shows on every picture."""
+    pen = ImageDraw.Draw(picture)
+    across, down = picture.width - 1, picture.height - 1
+    left, top, right, bottom = (
+        round(edge * size) for edge, size in zip(region.edges, (across, down) * 2)
+    )
+    for inset, colour in ((0, "black"), (1, "white"), (2, "white"), (3, "black")):
+        edges = (left + inset, top + inset, right - inset, bottom - inset)
+        if edges[0] <= edges[2] and edges[1] <= edges[3]:
+            pen.rectangle(edges, outline=colour)

@@ -3,12 +3,14 @@
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
-from api.cli import options
+from api.cli import options, remote
+from api.cli.calibrating import keep_calibration
 from api.cli.column_options import columns_and_types, parse_types
 from api.cli.console import DONE, DONE_WITH_QUARANTINED, INTERRUPTED, print_json, warn
 from api.cli.index_report import (
@@ -114,7 +116,9 @@ def index(
     workers: options.Workers = None,
     job_dir: options.JobDir = None,
     max_failed_share: options.MaxFailedShare = None,
+    shards_dir: options.ShardsDir = None,
     staged_images: options.StagedImages = None,
+    regions: options.Regions = None,
     reuse: Annotated[
         list[Path] | None,
         typer.Option(
@@ -147,12 +151,16 @@ def index(
             rich_help_panel=RAY,
         ),
     ] = None,
+    server: options.Server = None,
 ) -> None:
     """Index a catalogue: make a collection of it, or bring the collection up to date.
 
     Indexing the same catalogue again embeds only what is new or changed; a run that was killed
     goes on where it stopped. Rows that cannot be used are listed in the run's errors.jsonl, and
     everything else is indexed (exit code 3 then, also of a dry run).
+
+    With --server the service does it, from its own machine, where it is allowed to read
+    (VITRINE_JOB_SOURCES). Ctrl-C then cancels its job.
 
     Examples:
 
@@ -161,6 +169,8 @@ def index(
       vitrine index photos/ --collection photos
       vitrine index s3://shop/items.parquet --id-column sku --type size=string
       vitrine index nightly.csv --delete-missing
+      vitrine index streets.csv --regions 3x3
+      vitrine index catalog.csv --server http://localhost:8000
     """
     settings = options.make_settings(
         db=db,
@@ -171,19 +181,37 @@ def index(
         decode_workers=workers,
         job_dir=job_dir,
         max_failed_share=max_failed_share,
+        shards_dir=shards_dir,
         staged_images=staged_images,
+        server=server,
     )
     from indexer import ColumnNames, IndexOptions
+    from indexer.regions import Regions
 
     given = ColumnNames(id_column, tuple(image_column or ()), title_column, product_id_column)
     columns, types = columns_and_types(columns_file, given, parse_types(type or ()))
     chosen = replace(
         IndexOptions.of(settings, columns, types),
+        regions=None if regions is None else Regions.from_text(regions),
         reuse=tuple(reuse or ()),
         delete_missing=delete_missing,
         confirmed=yes,
     )
     ray = _on_ray(engine, ray_address)
+    here: dict[str, object] = {"--db": db, "--device": device, "--workers": workers}
+    here |= {
+        "--job-dir": job_dir,
+        "--shards-dir": shards_dir,
+        "--staged-images": staged_images,
+        "--reuse": reuse,
+    }
+    here |= {"--dry-run": dry_run, "--engine ray": ray}
+    if remote.is_asked(settings, server, here):
+        job = remote.job_options(chosen, model, batch_size, max_failed_share)
+        report = remote.index(
+            settings, catalog, collection=collection, options=job, json_progress=json_progress
+        )
+        _leave(report, json=json)
     if dry_run:
         plan = run_plan(catalog, settings, chosen)
         print_json(plan_object(plan)) if json else show_plan(plan)
@@ -201,12 +229,16 @@ def index(
     except KeyboardInterrupt:
         warn("Interrupted. What was embedded is stored; the same command goes on from there.")
         raise typer.Exit(INTERRUPTED) from None
+    _leave(report, json=json)
+
+
+def _leave(report: "IndexReport", *, json: bool) -> NoReturn:
+    """Show the report, and leave with the exit code that it stands for."""
     if json:
         print_json(report_object(report))
     else:
         show_report(report)
-    if report.failed:
-        raise typer.Exit(DONE_WITH_QUARANTINED)
+    raise typer.Exit(DONE_WITH_QUARANTINED if report.failed else DONE)
 
 
 def run_index(
@@ -219,13 +251,14 @@ def run_index(
     on_plan: Callable[[Sequence["PlannedColumn"]], None] | None = None,
     json_progress: bool = False,
 ) -> "IndexReport":
-    """Open the store, load the model that the collection wants, and index, showing progress.
+    """Open the store and index with the model that the collection wants, showing progress.
 
     `on_plan` is told what becomes of the columns where that is news: the collection is made now,
     or a column does not become a field.
     """
     from indexer import check_catalog, index_catalog
-    from search.encoders import load_encoder, load_encoders
+    from indexer.models import encoders_for
+    from search.encoders import Encoder, load_encoder, load_encoders
     from search.store import open_store_of
 
     if "://" not in str(catalog):  # What is elsewhere is copied first: once, not twice.
@@ -239,11 +272,13 @@ def run_index(
 
             engine = RayEngine.of(settings, name, ray_address)
             # Says which model it is; the cluster's machines have encoders of their own.
-            encoders = [load_encoder(name, device="cpu")]
+            encoders: Sequence[Encoder] = [load_encoder(name, device="cpu")]
         else:
-            encoders = load_encoders(name, device=settings.device, precision=settings.precision)
+            choice = {"device": settings.device, "precision": settings.precision}
+            load = partial(load_encoders, name, **choice)
+            encoders = encoders_for(store, settings.collection, name, load)
         with shown_progress(as_json=json_progress) as on_progress:
-            return index_catalog(
+            report = index_catalog(
                 catalog,
                 store=store,
                 encoder=encoders,
@@ -253,6 +288,8 @@ def run_index(
                 on_plan=on_plan and _if_news(on_plan, first=stored is None),
                 on_progress=on_progress,
             )
+        keep_calibration(store, encoders[0], report.collection, settings)
+        return report
 
 
 def _if_news(

@@ -16,12 +16,17 @@ from api.cli.evaluate import evaluate
 from api.cli.export import export
 from api.cli.import_ import import_
 from api.cli.index import index
+from api.cli.keys import keys
+from api.cli.look import look
 from api.cli.make_queries import make_queries
+from api.cli.moderate import moderate
+from api.cli.openapi import openapi
 from api.cli.reindex import reindex
 from api.cli.report import report
 from api.cli.rollback import rollback
-from api.cli.search import search, similar
+from api.cli.search import search
 from api.cli.serve import serve
+from api.cli.similar import similar
 from api.cli.tag import tag
 
 app = typer.Typer(
@@ -58,7 +63,9 @@ _add(demo)
 _add(index)
 _add(search)
 _add(similar)
+_add(look)
 _add(serve)
+app.add_typer(keys)
 _add(evaluate, "eval")
 _add(make_queries, "make-queries")
 _add(reindex)
@@ -66,10 +73,12 @@ _add(rollback)
 _add(collections)
 _add(classify)
 _add(tag)
+_add(moderate)
 _add(duplicates)
 _add(report)
 _add(export)
 _add(import_, "import")
+_add(openapi)
 _add(doctor)
 
 

@@ -39,6 +39,19 @@ def make_queries(
         ),
     ] = None,
     seed: Annotated[int, typer.Option("--seed", help="Which of all possible queries.")] = 0,
+    from_log: Annotated[
+        list[Path] | None,
+        typer.Option(
+            "--from-log",
+            metavar="FILE",
+            help="Make them of a service's query log instead. Repeatable.",
+            show_default=False,
+        ),
+    ] = None,
+    least: Annotated[
+        int,
+        typer.Option("--least", min=1, help="Of a log: how often an item was chosen at least."),
+    ] = 1,
     force: Annotated[
         bool, typer.Option("--force", help="Replace files that are there already.")
     ] = False,
@@ -52,21 +65,37 @@ def make_queries(
 
     Text columns with few different values and number columns are found by themselves.
 
+    With --from-log the queries are those that people asked a service (VITRINE_QUERY_LOG), and
+    right is what they chose: gain 1 for a click, 2 for the cart, 3 for a purchase. People choose
+    from what they are shown, mostly from its top: such answers flatter the ranking of that time.
+
     Examples:
 
       vitrine make-queries
       vitrine make-queries --column colour --column article_type --per-kind 200
+      vitrine make-queries --from-log queries.log --from-log queries.log.1 --least 3
     """
+    if from_log:
+        from api.cli.queries_from_log import make_from_log
+
+        make_from_log(from_log, out_queries, out_qrels, least=least, force=force, json=json)
+        return
     settings = options.make_settings(db=db, collection=collection)
     from search.evaluation import MakeOptions, write_made
     from search.evaluation import make_queries as make
+    from search.regions import is_part, whole_item
     from search.store import open_store_of
 
     wanted = MakeOptions(per_kind, most_right, tuple(columns or ()), seed)
     with closing(open_store_of(settings, create=False)) as store:
         spec = store.resolve(settings.collection)
         batches = store.scan(spec.name, embeddings=False)
-        items = [entity.item for batch in batches for entity in batch]
+        items = [
+            whole_item(entity.item)
+            for batch in batches
+            for entity in batch
+            if not is_part(entity.item)
+        ]
     made = make(items, spec.fields, wanted)
     write_made(made, out_queries, out_qrels, replace=force)
     if json:

@@ -15,6 +15,7 @@ COLUMNS = "The catalogue's columns"
 RUN = "The run"
 ORDER = "The order of the results"
 COUNTS = "What is counted"
+OWN = "Compared with the item itself"
 """Titles of the groups that a long list of options falls into."""
 
 Db = Annotated[
@@ -45,6 +46,16 @@ Model = Annotated[
         show_default=False,
     ),
 ]
+Server = Annotated[
+    str | None,
+    typer.Option(
+        "--server",
+        metavar="URL",
+        help="Ask the service that runs there (vitrine serve), and open no database. (env: "
+        "VITRINE_SERVER, and its key in VITRINE_API_KEY)",
+        show_default=False,
+    ),
+]
 Device = Annotated[
     str | None,
     typer.Option("--device", help="auto, cpu, cuda, cuda:N or mps. (default: auto)"),
@@ -56,7 +67,18 @@ FilterText = Annotated[
     typer.Option(
         "--filter",
         "-f",
-        help="Only items that satisfy it, such as 'colour=red price<50 tags:summer'.",
+        help="Only items that satisfy it: 'colour=red price<50', 'brand=A,B', 'price:10..50', "
+        "'tags:summer', 'title^=Red', 'exists price', 'extra.maker.country=PT', joined by and, or, "
+        "not and brackets. All forms: docs/filters.md.",
+    ),
+]
+Crop = Annotated[
+    str | None,
+    typer.Option(
+        "--crop",
+        metavar="X0,Y0,X1,Y1",
+        help="Look at this part of the --image alone, in fractions of its width and height: "
+        "0,0,0.5,1 is its left half.",
     ),
 ]
 Without = Annotated[
@@ -65,6 +87,14 @@ Without = Annotated[
         "--not",
         metavar="PHRASE",
         help="What no result may show, such as floral. Can be repeated.",
+    ),
+]
+Mode = Annotated[
+    str,
+    typer.Option(
+        "--mode",
+        help="What a text is compared with: visual (pictures), text (the words of titles and text "
+        "fields, spelling corrected), or hybrid (both): for brands, model numbers, titles.",
     ),
 ]
 Literal = Annotated[
@@ -137,6 +167,34 @@ Relevant = Annotated[
         rich_help_panel=ORDER,
     ),
 ]
+Rerank = Annotated[
+    str | None,
+    typer.Option(
+        "--rerank",
+        metavar="RERANKER",
+        help="Reorder the first results by a second look: late-interaction (each word against "
+        "each place of the pictures), cross-encoder:FOLDER, endpoint:URL, or exact.",
+        rich_help_panel=ORDER,
+    ),
+]
+RerankDepth = Annotated[
+    int,
+    typer.Option(
+        "--rerank-depth",
+        metavar="N",
+        help="How many of the first results --rerank looks at.",
+        rich_help_panel=ORDER,
+    ),
+]
+Explain = Annotated[
+    Path | None,
+    typer.Option(
+        "--explain",
+        metavar="FOLDER",
+        help="Also write a page that explains the results into this folder: what each part gave "
+        "to the score, and where in each picture each word was found.",
+    ),
+]
 Facets = Annotated[
     list[str] | None,
     typer.Option(
@@ -165,6 +223,47 @@ FacetsIgnoreOwn = Annotated[
 Total = Annotated[
     bool,
     typer.Option("--total", help="Also count the results of all pages.", rich_help_panel=COUNTS),
+]
+Less = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="FIELD[:MARGIN]",
+        help="Only what has less than the item's own value, such as price, or price:10% for at "
+        "least a tenth less. Can be repeated.",
+        rich_help_panel=OWN,
+    ),
+]
+More = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="FIELD[:MARGIN]",
+        help="Only what has more than the item's own value. Can be repeated.",
+        rich_help_panel=OWN,
+    ),
+]
+Same = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="FIELD",
+        help="Only what has the item's own value, such as kind. Can be repeated.",
+        rich_help_panel=OWN,
+    ),
+]
+Other = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="FIELD",
+        help="Only what has another value than the item, such as colour. Can be repeated.",
+        rich_help_panel=OWN,
+    ),
+]
+OwnProducts = Annotated[
+    bool,
+    typer.Option(
+        "--own-products",
+        help="Also other images of the products that the items belong to.",
+        rich_help_panel=OWN,
+    ),
 ]
 Html = Annotated[
     Path | None,
@@ -196,6 +295,16 @@ JobDir = Annotated[
         rich_help_panel=RUN,
     ),
 ]
+ShardsDir = Annotated[
+    str | None,
+    typer.Option(
+        "--shards-dir",
+        metavar="FOLDER",
+        help="Where embeddings are kept, a folder or an address such as s3://bucket/folder that "
+        "all machines can write to. (default: the run's folder)",
+        rich_help_panel=RUN,
+    ),
+]
 StagedImages = Annotated[
     Path | None,
     typer.Option(
@@ -203,6 +312,16 @@ StagedImages = Annotated[
         metavar="FOLDER",
         help="Keep a copy of every image that is fetched from elsewhere. Reindexing with another "
         "model takes them from there, without asking their hosts.",
+        rich_help_panel=RUN,
+    ),
+]
+Regions = Annotated[
+    str | None,
+    typer.Option(
+        "--regions",
+        metavar="GRID",
+        help="Also index parts of each picture, so that small things in it are found: 2x2, 3x3, "
+        "another grid of columns x rows, or halves. (default: none)",
         rich_help_panel=RUN,
     ),
 ]

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from api.cli import options
+from api.cli.calibrating import keep_calibration
 from api.cli.column_options import columns_and_types, parse_types
 from api.cli.console import (
     DONE,
@@ -156,6 +157,7 @@ def reindex(
     job_dir: options.JobDir = None,
     max_failed_share: options.MaxFailedShare = None,
     staged_images: options.StagedImages = None,
+    regions: options.Regions = None,
 ) -> None:
     """Build a new version of a collection beside the live one, verify it, and switch to it.
 
@@ -187,12 +189,17 @@ def reindex(
         staged_images=staged_images,
     )
     from indexer import ColumnNames, IndexOptions
+    from indexer.regions import Regions
     from indexer.rollout.reindexing import ReindexOptions
 
     given = ColumnNames(id_column, tuple(image_column or ()), title_column, product_id_column)
     columns, types = columns_and_types(columns_file, given, parse_types(type or ()))
     chosen = ReindexOptions(
-        index=replace(IndexOptions.of(settings, columns, types), trust_staged_images=True),
+        index=replace(
+            IndexOptions.of(settings, columns, types),
+            trust_staged_images=True,
+            regions=None if regions is None else Regions.from_text(regions),
+        ),
         verify=_verify_options(settings, sample, margin, queries, qrels),
         keep=keep,
         switch=switch,
@@ -221,7 +228,8 @@ def run_reindex(
     Without a catalogue it is the one that the live version was made from, read in the same way.
     """
     from indexer import check_catalog
-    from indexer.rollout.reindexing import address, live_to_replace, reindex
+    from indexer.rollout.reindexing import reindex
+    from indexer.rollout.targets import address, live_to_replace
     from search.encoders import load_encoder, load_encoders
     from search.store import open_store_of
 
@@ -236,7 +244,7 @@ def run_reindex(
         if live.model.fingerprint == encoders[0].identity.fingerprint:
             note(_same_model(live.name, live.model.name))
         with shown_progress() as on_progress:
-            return reindex(
+            report = reindex(
                 catalog,
                 store=store,
                 encoder=encoders,
@@ -246,6 +254,8 @@ def run_reindex(
                 on_progress=on_progress,
                 on_stage=note,
             )
+        keep_calibration(store, encoders[0], report.new.name, settings)
+        return report
 
 
 def _same_model(live: str, model: str) -> str:
@@ -272,7 +282,9 @@ def _as_before(
     index = chosen.index
     said = {name: value for name, value in asdict(index.columns).items() if value}
     columns = replace(last.columns, **said)
-    index = replace(index, columns=columns, types={**last.types, **index.types})
+    regions = last.regions if index.regions is None else index.regions
+    types = {**last.types, **index.types}
+    index = replace(index, columns=columns, types=types, regions=regions)
     return last.catalog, replace(chosen, index=index)
 
 

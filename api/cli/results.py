@@ -37,6 +37,7 @@ def show_page(page: Page, *, heading: str) -> None:
 def _table(page: Page, heading: str) -> Table:
     columns = _columns(page.hits)
     has_variants = any(hit.variant_count for hit in page.hits)
+    has_regions = any(hit.region for hit in page.hits)
     is_judged = page.relevance is not None
     table = Table(title=heading, title_justify="left", header_style="bold", title_style="bold")
     table.add_column("#", justify="right", style="dim")
@@ -47,10 +48,13 @@ def _table(page: Page, heading: str) -> Table:
     table.add_column("title", overflow="fold", ratio=1)
     for name in columns:
         table.add_column(name, overflow="ellipsis", no_wrap=True)
+    if has_regions:
+        table.add_column("region")
     if has_variants:
         table.add_column("variants", justify="right")
     for rank, hit in enumerate(page.hits, start=page.offset + 1):
         cells = [_cell(hit.item, name) for name in columns]
+        cells += [str(hit.region or "whole")] if has_regions else []
         cells += [f"+{hit.variant_count}" if hit.variant_count else ""] if has_variants else []
         scores = [f"{hit.score:.3f}"] + ([_relevance(hit)] if is_judged else [])
         table.add_row(str(rank), *scores, hit.id, hit.item.title, *cells)
@@ -111,15 +115,33 @@ def _hit_object(hit: Hit) -> dict[str, object]:
     return {
         "id": hit.id,
         "score": round(hit.score, 6),
+        "region": _region_object(hit),
         "boost": round(hit.boost, 6),
+        "fused": None if hit.fused is None else round(hit.fused, 6),
+        "rerank": _rounded(hit.rerank),
+        "lift": round(hit.lift, 6),
+        "contributions": [
+            {"kind": each.kind, "said": each.said, "value": round(each.value, 6)}
+            for each in hit.contributions
+        ],
         "relevance": _rounded(hit.relevance),
         "variant_count": hit.variant_count,
         "variants": [
-            {"id": each.id, "score": round(each.score, 6), **item_object(each.item)}
+            {
+                "id": each.id,
+                "score": round(each.score, 6),
+                "region": _region_object(each),
+                "relevance": _rounded(each.relevance),
+                **item_object(each.item),
+            }
             for each in hit.variants
         ],
         **item_object(hit.item),
     }
+
+
+def _region_object(hit: Hit) -> list[float] | None:
+    return None if hit.region is None else list(hit.region.edges)
 
 
 def _rounded(relevance: float | None) -> float | None:

@@ -2,11 +2,12 @@
 
 import ipaddress
 import socket
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from api.cli.options import Collection, Db, Device, Model, make_settings
+from api.workers import check_workers, serve_in_workers
 from search.config import Settings
 from search.errors import ConfigError
 
@@ -31,6 +32,15 @@ def serve(
         bool,
         typer.Option("--insecure", help="Listen where other machines can reach it, without keys."),
     ] = False,
+    workers: Annotated[
+        int,
+        typer.Option(
+            "--workers",
+            min=1,
+            max=64,
+            help="Processes that share the work; more than one needs a Milvus server.",
+        ),
+    ] = 1,
     log_level: Annotated[
         str | None,
         typer.Option("--log-level", help="DEBUG, INFO, WARNING or ERROR. (default: INFO)"),
@@ -42,7 +52,11 @@ def serve(
         ),
     ] = "auto",
 ) -> None:
-    """Serve the search page, the HTTP API under /v1 and its documentation at /docs."""
+    """Serve the search page, the HTTP API under /v1 and its documentation at /docs.
+
+    Where `vitrine keys create` made a key, every request needs one. Where none was made, only
+    programs of this machine may ask, unless --insecure says otherwise.
+    """
     settings = make_settings(
         db=db,
         collection=collection,
@@ -52,36 +66,47 @@ def serve(
         port=port,
         log_level=log_level,
     )
-    run_server(settings, insecure=insecure, log_format=log_format)
+    run_server(settings, insecure=insecure, log_format=log_format, workers=workers)
 
 
-def run_server(settings: Settings, *, insecure: bool = False, log_format: str = "auto") -> None:
+def run_server(
+    settings: Settings, *, insecure: bool = False, log_format: str = "auto", workers: int = 1
+) -> None:
     """Serve until Ctrl-C or SIGTERM.
 
     Raises:
-        ConfigError: the address is not loopback and `insecure` is false; the address cannot be
-            listened on; an unknown log level or format.
+        ConfigError: the address is not loopback, `insecure` is false and there is no key; the
+            address cannot be listened on; an unknown log level or format.
     """
-    check_host(settings.host, insecure=insecure)
+    has_keys = False if is_loopback(settings.host) else _has_keys(settings)
+    check_host(settings.host, insecure=insecure, has_keys=has_keys)
     _check_logging(settings.log_level, log_format)
+    check_workers(workers, settings)
     listener = listen(settings.host, settings.port)
     try:
-        _serve_on(listener, settings, log_format, any_host=insecure)
+        # Who has a key needs no browser to be fooled: under which name it comes does not matter.
+        _serve_on(listener, settings, log_format, workers, any_host=insecure or has_keys)
     finally:
         listener.close()
 
 
-def check_host(host: str, *, insecure: bool) -> None:
-    """Raise ConfigError unless the address is loopback, or `insecure` says that it need not be."""
-    if insecure or is_loopback(host):
+def check_host(host: str, *, insecure: bool, has_keys: bool = False) -> None:
+    """Raise ConfigError unless the address is loopback, keys are wanted, or `insecure` is said."""
+    if insecure or has_keys or is_loopback(host):
         return
     raise ConfigError(
         f"The service would listen on {host!r}, where others can reach it, and it has no keys: "
         "whoever reaches it can search and see the whole catalogue.",
-        hint="Leave --host at 127.0.0.1, put a proxy that asks who is there in front of it, or "
+        hint="Make a key with 'vitrine keys create --scope search', leave --host at 127.0.0.1, or "
         "say --insecure if everybody who can reach it may use it.",
         details={"host": host},
     )
+
+
+def _has_keys(settings: Settings) -> bool:
+    from api.security.gate import Gate
+
+    return Gate.of(settings).has_active_key()
 
 
 def is_loopback(host: str) -> bool:
@@ -98,7 +123,9 @@ def listen(host: str, port: int) -> socket.socket:
     """A listening socket; ConfigError if the address is taken or is not of this machine."""
     host = host.strip("[]")
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    listener = socket.socket(family, socket.SOCK_STREAM)
+    # Said outright: asyncio sends small answers at once only on what is said to be TCP, and the
+    # kernel holds them back for 40 ms otherwise.
+    listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     try:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind((host, port))
@@ -114,7 +141,12 @@ def listen(host: str, port: int) -> socket.socket:
 
 
 def _serve_on(
-    listener: socket.socket, settings: Settings, log_format: str, *, any_host: bool
+    listener: socket.socket,
+    settings: Settings,
+    log_format: str,
+    workers: int,
+    *,
+    any_host: bool,
 ) -> None:
     import structlog
     import uvicorn
@@ -123,18 +155,24 @@ def _serve_on(
     from api.logging import configure_logging
 
     configure_logging(settings.log_level, log_format)
-    config = uvicorn.Config(
-        create_app(settings, any_host=any_host),
-        log_config=None,
-        access_log=False,
-        server_header=False,
-        timeout_graceful_shutdown=SHUTDOWN_WAIT_S,
-    )
+    app = create_app(settings, any_host=any_host)
+    options: dict[str, Any] = {
+        "log_config": None,
+        "access_log": False,
+        "server_header": False,
+        "forwarded_allow_ips": settings.forwarded_allow_ips,
+        "timeout_graceful_shutdown": SHUTDOWN_WAIT_S,
+    }
     address, port = listener.getsockname()[:2]
     shown = f"[{address}]" if ":" in address else address
     structlog.stdlib.get_logger("vitrine").info("listening", url=f"http://{shown}:{port}/")
+    if workers > 1:
+        listener.close()  # It has shown that the address is free; uvicorn listens anew.
+        options |= {"host": address, "port": port, "any_host": any_host, "log_format": log_format}
+        serve_in_workers(workers, settings, **options)
+        return
     try:
-        uvicorn.Server(config).run(sockets=[listener])
+        uvicorn.Server(uvicorn.Config(app, **options)).run(sockets=[listener])
     except KeyboardInterrupt:
         # The server has finished what ran and closed the database; Ctrl-C is how one stops it.
         structlog.stdlib.get_logger("vitrine").info("stopped")

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
 
-from api.cli import options
+from api.cli import options, remote
 from api.cli.console import note, print_json
 from api.cli.results import page_object, show_page
 from search.ranking.texts import boost_from_text, sort_from_text
@@ -59,6 +59,7 @@ def similar(
     collection: options.Collection = None,
     model: options.Model = None,
     device: options.Device = None,
+    server: options.Server = None,
     json: options.Json = False,
 ) -> None:
     """List what looks most like an item of the collection, or like several of them together.
@@ -73,7 +74,11 @@ def similar(
       vitrine similar v0394 --but "in blue" --other colour --facet brand
       vitrine similar v0001 v0137:0.5 --diversity 0.3 --collapse-duplicates
     """
-    settings = options.make_settings(db=db, collection=collection, model=model, device=device)
+    settings = options.make_settings(
+        db=db, collection=collection, model=model, device=device, server=server
+    )
+    here = {"--db": db, "--collection": collection, "--model": model, "--device": device}
+    is_remote = remote.is_asked(settings, server, here | {"--html": html})
     relatives = asked_relatives(less, more, same, other, cheaper=cheaper)
     # A query that cannot be is refused before a model is loaded for it.
     query = Query(
@@ -101,11 +106,25 @@ def similar(
     from search.filters import parse_filter
     from search.recommending import search_similar
 
-    with open_engine(settings) as engine:
-        parsed = parse_filter(filter, engine.fields) if filter else None
-        parts = _parts(weighted_items(ids, engine), but)
-        query = replace(query, parts=parts, filter=parsed)
-        page = search_similar(engine, query, relatives, own_products=own_products)
+    if is_remote:
+        page = remote.similar(
+            settings,
+            query,
+            ids,
+            but=but,
+            less=["price"] * cheaper + list(less or ()),
+            more=more or [],
+            same=same or [],
+            other=other or [],
+            own_products=own_products,
+            filter=filter or None,
+        )
+    else:
+        with open_engine(settings) as engine:
+            parsed = parse_filter(filter, engine.fields) if filter else None
+            parts = _parts(weighted_items(ids, engine), but)
+            query = replace(query, parts=parts, filter=parsed)
+            page = search_similar(engine, query, relatives, own_products=own_products)
     heading = f"Like {', '.join(ids)}" + (f", but {but.removeprefix('but ')}" if but else "")
     if html:
         write_contact_sheet(html, [(heading, page)], settings)

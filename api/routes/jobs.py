@@ -6,7 +6,8 @@ from typing import Annotated
 
 import anyio
 import anyio.to_thread
-from fastapi import APIRouter, Depends, Header, Path, Query, Request
+from fastapi import APIRouter, Body, Depends, Header, Path, Query, Request
+from fastapi.openapi.models import Example
 from fastapi.responses import StreamingResponse
 
 from api.deps import ServiceSettings
@@ -58,6 +59,12 @@ ServiceJobs = Annotated[Jobs, Depends(get_jobs)]
 JobId = Annotated[str, Path(max_length=300, description="The job's id, as `GET /v1/jobs` has it.")]
 Limit = Annotated[int, Query(ge=1, le=200, description="How many.")]
 Offset = Annotated[int, Query(ge=0, le=1_000_000, description="How many to leave out first.")]
+
+
+_ROLLBACKS: dict[str, Example] = {
+    "before": {"summary": "The version before", "value": {}},
+    "to": {"summary": "A version by its number", "value": {"to": 3}},
+}
 
 
 @router.post("/jobs", summary="Start an index or reindex", status_code=202)
@@ -112,7 +119,11 @@ def events(
     """A comment comes every ten seconds in which nothing else does."""
     jobs.known.get(id)  # Refused before the answer begins.
     seen = int(last_event_id) if last_event_id.isdecimal() else -1
-    return StreamingResponse(_events(jobs, id, seen), media_type="text/event-stream")
+    # Proxies that gather answers would hold the events back.
+    headers = {"X-Accel-Buffering": "no"}
+    return StreamingResponse(
+        _events(jobs, id, seen), media_type="text/event-stream", headers=headers
+    )
 
 
 @router.get("/jobs/{id}/failures", summary="Rows that a job left out")
@@ -144,7 +155,7 @@ def rollback(
     alias: Annotated[str, Path(pattern=ALIAS, description="Alias of the versions.")],
     request: Request,
     settings: ServiceSettings,
-    body: RollbackBody | None = None,
+    body: Annotated[RollbackBody | None, Body(openapi_examples=_ROLLBACKS)] = None,
 ) -> RolledBackOut:
     """Point the alias at the version before the live one, or at `to`. Queries go on."""
     to = None if body is None else body.to

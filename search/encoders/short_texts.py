@@ -18,10 +18,9 @@ _STEP = 8
 
 @dataclass(frozen=True, slots=True)
 class _Tower:
-    """The parts of a text tower, and how it finds the end mark."""
+    """The parts of a text tower, and the id of its end mark; None where that is the highest."""
 
     parts: Any
-    pool: str
     eos_id: int | None
 
 
@@ -33,7 +32,9 @@ def text_features(model: Any, tokens: Tensor) -> Tensor:
     tower = _one_way_tower(model)
     if tower is None or not len(tokens):
         return cast(Tensor, model.encode_text(tokens))
-    marks = tokens.argmax(dim=-1) if tower.pool == "argmax" else _first(tokens == tower.eos_id)
+    # The end mark is the highest id, or the first of its own.
+    marked = tokens if tower.eos_id is None else tokens.eq(tower.eos_id).int()
+    marks = marked.argmax(dim=-1)
     length = -(-(int(marks.max()) + 1) // _STEP) * _STEP
     read = tokens[:, :length]
     parts, length = tower.parts, read.shape[1]
@@ -53,19 +54,16 @@ def _one_way_tower(model: Any) -> _Tower | None:
     from open_clip.model import CLIP, CustomTextCLIP
     from open_clip.transformer import TextTransformer
 
+    parts: Any
     if type(model) is CLIP:
-        tower = _Tower(model, model.text_pool_type, getattr(model, "text_eos_id", None))
+        parts, pool, eos_id = model, model.text_pool_type, getattr(model, "text_eos_id", None)
     elif type(model) is CustomTextCLIP and type(model.text) is TextTransformer:
         text = model.text
         if text.cls_emb is not None or text.use_pad_mask:
             return None
-        tower = _Tower(text, text.pool_type, text.eos_id)
+        parts, pool, eos_id = text, text.pool_type, text.eos_id
     else:
         return None
-    one_way = tower.parts.attn_mask is not None and tower.pool in ("argmax", "eos")
-    return tower if one_way else None
-
-
-def _first(found: Tensor) -> Tensor:
-    """Where each row has its first True; 0 where it has none."""
-    return found.int().argmax(dim=-1)
+    if parts.attn_mask is None or pool not in ("argmax", "eos"):
+        return None
+    return _Tower(parts, eos_id if pool == "eos" else None)

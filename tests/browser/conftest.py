@@ -8,6 +8,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import httpx2
 import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
 
@@ -50,7 +51,9 @@ def url(chromium: str, rows: Rows, tmp_path_factory: pytest.TempPathFactory) -> 
     with log.open("wb") as output:
         process = subprocess.Popen([*vitrine, "serve", *options], stdout=output, stderr=output)
     try:
-        yield _address(process, log)
+        address = _address(process, log)
+        wait_until(lambda: _is_calibrated(address), 120)
+        yield address
     finally:
         code = _stop(process)
     text = log.read_text(encoding="utf-8")
@@ -79,6 +82,13 @@ def page(browser: Browser, url: str) -> Iterator[Page]:
         opened.on("request", lambda r: problems.append(r.url) if _is_foreign(r.url, url) else None)
         yield opened
         assert not problems
+
+
+def _is_calibrated(address: str) -> bool:
+    """Whether answers say how relevant they are; that is found out beside the first queries."""
+    body = {"text": "red dress", "limit": 1, "relevance": True}
+    answer = httpx2.post(f"{address}v1/search", json=body, timeout=30)
+    return answer.json()["relevance"] is not None
 
 
 def _stop(process: "subprocess.Popen[bytes]") -> int:

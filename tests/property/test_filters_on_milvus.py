@@ -50,6 +50,8 @@ def test_filters_mean_what_they_say(store: Store, collection: str, backend: str)
             for id, (row, extra) in zip(ids, items, strict=True)
         ]
         store.upsert(collection, entities)
+        if backend == "lite" and run % 10 == 0:  # Flushed rows are read in another way.
+            store.flush(collection)
         for filter in tried:
             note(f"{filter}")
             request = SearchRequest(AXIS, 1_000, filter=filter)

@@ -50,9 +50,9 @@ def png(width: int, height: int) -> bytes:
 def test_every_command_explains_itself(vitrine: Vitrine) -> None:
     names = [command.name or command.callback.__name__ for command in app.registered_commands]
     assert names == [
-        *("demo", "index", "search", "similar", "serve", "eval", "make-queries"),
-        *("reindex", "rollback", "collections", "classify", "tag", "duplicates"),
-        *("report", "export", "import", "doctor"),
+        *("demo", "index", "search", "similar", "look", "serve", "eval", "make-queries"),
+        *("reindex", "rollback", "collections", "classify", "tag", "moderate", "duplicates"),
+        *("report", "export", "import", "openapi", "doctor"),
     ]
     overview = vitrine("--help")
     for name in names:

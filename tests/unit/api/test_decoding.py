@@ -11,7 +11,7 @@ import pytest
 from fastapi.testclient import TestClient
 
 import api.images
-import search.engine
+import search.answering
 from search.images import load_image
 
 pytestmark = pytest.mark.model
@@ -47,7 +47,7 @@ def test_few_images_are_decoded_at_once(
 ) -> None:
     counting = Counting()
     monkeypatch.setattr(api.images, "load_image", counting)
-    monkeypatch.setattr(search.engine, "load_image", counting)
+    monkeypatch.setattr(search.answering, "load_image", counting)
     encoded = base64.b64encode(an_image).decode()
     picture = f"/v1/items/{quote(rows[0]['id'], safe='')}/image?size=64"
     ways: list[Callable[[], Any]] = [

@@ -7,12 +7,27 @@ import pytest
 from fastapi.testclient import TestClient
 
 from search.types import MAX_WITHOUT
+from tests.waiting import wait_until
 
 pytestmark = pytest.mark.model
+
+WAIT_S = 120
+
+
+def wait_until_judged(client: TestClient) -> None:
+    """The service answers without relevance until it knows what scores are worth, and says so."""
+
+    def is_judged() -> bool:
+        page = client.get("/v1/search", params={"q": "dress", "relevance": True}).json()
+        assert (page["relevance"] is None) == any("Ask again" in said for said in page["warnings"])
+        return page["relevance"] is not None
+
+    wait_until(is_judged, WAIT_S)
 
 
 def test_the_service_takes_exclusions_and_says_how_relevant_hits_are(client: TestClient) -> None:
     body = {"text": "dress, not floral", "without": ["red"], "relevance": True, "limit": 5}
+    wait_until_judged(client)
     page = client.post("/v1/search", json=body).json()
     assert len(page["hits"]) == 5 and page["hits"][0]["fields"]["kind"] == "dress"
     assert not {"red"} & {hit["fields"]["colour"] for hit in page["hits"]}

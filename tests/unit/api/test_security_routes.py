@@ -29,8 +29,9 @@ READING = {
     ("POST", "/v1/batch-search"),
     ("POST", "/v1/embed"),
     ("POST", "/v1/classify"),
+    ("POST", "/v1/feedback"),
 }
-"""What only reads, although its question is in a body."""
+"""What only reads, although its question is in a body; feedback changes no answer."""
 
 
 def routes_of(router: Any) -> list[APIRoute]:

@@ -1,10 +1,14 @@
 """`vitrine serve`: where it may listen, and how it starts and stops."""
 
+import asyncio
 import socket
+from pathlib import Path
 
 import pytest
 
 from api.cli.serve import check_host, is_loopback, listen, run_server
+from api.security.keys import KeyFile
+from api.security.scopes import Scope
 from search.config import Settings
 from search.errors import ConfigError
 
@@ -44,9 +48,40 @@ def test_any_free_port() -> None:
         assert listener.getsockname()[1] > 0
 
 
+def test_small_answers_are_not_held_back() -> None:
+    """asyncio switches Nagle's algorithm off only where the protocol is known to be TCP."""
+
+    async def no_delay() -> int:
+        accepted: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+
+        def serve(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            served = writer.get_extra_info("socket")
+            accepted.set_result(served.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY))
+            writer.close()
+
+        with listen("127.0.0.1", 0) as listener:
+            async with await asyncio.start_server(serve, sock=listener):
+                _, writer = await asyncio.open_connection(*listener.getsockname())
+                writer.close()
+                return await accepted
+
+    assert asyncio.run(no_delay())
+
+
 @pytest.mark.parametrize(
     ("level", "log_format", "message"), [("LOUD", "auto", "LOUD"), ("INFO", "xml", "xml")]
 )
 def test_unknown_logging(level: str, log_format: str, message: str) -> None:
     with pytest.raises(ConfigError, match=message):
         run_server(Settings(log_level=level), log_format=log_format)
+
+
+def test_a_key_that_is_good_lets_it_listen_elsewhere(tmp_path: Path) -> None:
+    settings = Settings(host="0.0.0.0", db=str(tmp_path / "x.db"), log_level="NONE")
+    keys = KeyFile(settings.keys_path)
+    _, key = keys.create("shop", Scope.SEARCH)
+    with pytest.raises(ConfigError, match="NONE"):
+        run_server(settings)  # The address was fine: what comes next is not.
+    keys.revoke(key.id)
+    with pytest.raises(ConfigError, match="vitrine keys create"):
+        run_server(settings)
