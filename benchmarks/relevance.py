@@ -23,6 +23,7 @@ from benchmarks.relevance_pictures import pictures
 from search.encoders import load_encoder
 from search.encoders.base import Embeddings, Encoder
 from search.images import ImageLimits, load_image
+from search.lexical import LexicalIndex
 from search.ranking.relevance import (
     SAMPLE,
     Background,
@@ -33,11 +34,13 @@ from search.ranking.relevance import (
 )
 from search.ranking.relevance_files import Made, written
 from search.ranking.relevance_fitting import logit_of, scores_of
+from search.ranking.relevance_words import share_known, with_words
 
 QUERIES = Path(__file__).with_name("relevance_queries.toml")
 SAMPLE_DATA = Path("sample_data")
 BATCH = 64
 PARTS = ("easy", "hard", "other")
+UNSAID = frozenset({"id", "image", "split", "product_id", "price", "currency"})
 
 Values = NDArray[np.floating]
 
@@ -79,7 +82,16 @@ def area(inside: Values, outside: Values) -> float:
     return float((difference > 0).mean() + (difference == 0).mean() / 2)
 
 
-def ways(queries: Embeddings, sample: Embeddings, background: Background) -> dict[str, Values]:
+SHIPPED = "shipped: that, and whether titles have its words"
+
+
+def ways(
+    texts: list[str],
+    queries: Embeddings,
+    sample: Embeddings,
+    background: Background,
+    index: LexicalIndex,
+) -> dict[str, Values]:
     """Each way to decide: a value `(n,)` for each query, higher for what the catalogue has."""
     scores = queries @ sample.T
     known = background.texts @ sample.T
@@ -87,7 +99,9 @@ def ways(queries: Embeddings, sample: Embeddings, background: Background) -> dic
     own = scores_of(queries, sample)
     softly = np.log(np.exp(known / 0.05).sum(axis=0))
     hubs = np.sort(known, axis=0)[-top:].mean(axis=0)
-    calibration = calibrate(background, sample)
+    by_pictures = page_values(calibrate(background, sample), queries, "text")
+    shares = np.array([share_known(text, index) for text in texts], dtype=np.float64)
+    known = np.nan_to_num(shares, nan=0.5)
     return {
         "best raw cosine": own.best,
         "mean of the 10 best": _top(scores, top),
@@ -101,8 +115,12 @@ def ways(queries: Embeddings, sample: Embeddings, background: Background) -> dic
         "share among the background, softmax at 0.05": _top(
             scores / 0.05 - np.logaddexp(scores / 0.05, softly), top
         ),
-        "words: near the groups in stock": logit_of(queries, calibration.texts.direction),
-        "shipped: words and scores": page_values(calibration, queries, "text"),
+        "near the groups in stock": logit_of(
+            queries, calibrate(background, sample).texts.direction
+        ),
+        "near the groups in stock, and scores": by_pictures,
+        "whether titles have its words": known,
+        SHIPPED: np.array([with_words(*each) for each in zip(by_pictures, known)]),
     }
 
 
@@ -131,7 +149,7 @@ def text_lines(
     for way, told in values.items():
         areas = [f"{area(told[inside], told[chosen]):.3f}" for chosen in outside.values()]
         lines.append(f"| {way} | " + " | ".join(areas) + " |")
-    told = values["shipped: words and scores"]
+    told = values[SHIPPED]
     kept = [f"{(told[chosen] < 0.5).mean():.3f} of {part}" for part, chosen in outside.items()]
     lines.append(
         f"\nAt 0.5: answers {(told[inside] >= 0.5).mean():.3f}; refuses {', '.join(kept)}."
@@ -200,6 +218,14 @@ def rows_of(folder: Path, split: str | None = None) -> pd.DataFrame:
     return rows.assign(hashed=hashed).sort_values("hashed").head(SAMPLE)
 
 
+def words_of_rows(folder: Path, split: str | None = None) -> LexicalIndex:
+    """An index of the words that a catalogue folder says of its items, all of the split's."""
+    rows = pd.read_csv(folder / "catalog.csv", dtype=str).fillna("")
+    rows = rows if split is None else rows[rows["split"] == split]
+    said = rows[[name for name in rows.columns if name not in UNSAID]].agg(" ".join, axis=1)
+    return LexicalIndex.of(zip(rows["id"], said, strict=True))
+
+
 def files_of(folder: Path, split: str | None = None) -> list[Path]:
     """The images of `rows_of`."""
     return [folder / image for image in rows_of(folder, split)["image"]]
@@ -220,7 +246,8 @@ def main(
     background = embed_background(encoder)
     lines = [f"background: {len(background.texts)} texts, {time.perf_counter() - started:.1f} s"]
     queries = [query for query in load_queries() if query.chosen_with == choose]
-    texts = encoder.encode_texts([query.text for query in queries])
+    asked = [query.text for query in queries]
+    texts = encoder.encode_texts(asked)
     outside = {"drawn": encoder.encode_images([picture for _, picture in pictures()])}
     if elsewhere is not None:
         files = sorted(path for path in elsewhere.iterdir() if path.is_file())
@@ -229,16 +256,26 @@ def main(
     drawn = sorted((SAMPLE_DATA / "queries").glob("*.jpg"))
     inside = {"drawn queries": embed_files(encoder, drawn)}
     split = "train" if choose else "test"
-    for name, part, sample in (
-        ("sample_data", "sample", embed_files(encoder, files_of(SAMPLE_DATA))),
-        (f"catalogue, split {split}", "catalog", embed_files(encoder, files_of(catalog, split))),
+    for name, part, sample, words in (
+        (
+            "sample_data",
+            "sample",
+            embed_files(encoder, files_of(SAMPLE_DATA)),
+            words_of_rows(SAMPLE_DATA),
+        ),
+        (
+            f"catalogue, split {split}",
+            "catalog",
+            embed_files(encoder, files_of(catalog, split)),
+            words_of_rows(catalog, split),
+        ),
     ):
         started = time.perf_counter()
         calibration = calibrate(background, sample)
         took = time.perf_counter() - started
         ids = tuple(map(str, range(len(sample))))
         size = len(written(Made(calibration, ids, len(ids)))) / 1000
-        lines += text_lines(name, part, queries, ways(texts, sample, background))
+        lines += text_lines(name, part, queries, ways(asked, texts, sample, background, words))
         lines.append(
             f"In stock: {', '.join(calibration.stocked)}. Fit: {took:.2f} s, {size:.0f} kB."
         )

@@ -75,8 +75,9 @@ class SearchEngine:
         self._watch = watch
         check_model(store.resolve(collection), encoder)
         self._live = LiveVersion(store, collection, Encoders(encoder, load))
-        self._judges = Judges(store, calibrations)
-        self._answers = Answers(store, limits, self._judges, LexicalIndexes(store), rerankers)
+        indexes = LexicalIndexes(store)
+        self._judges = Judges(store, calibrations, indexes)
+        self._answers = Answers(store, limits, self._judges, indexes, rerankers)
 
     @property
     def info(self) -> CollectionInfo:

@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 
 from search.encoders.base import Encoder
 from search.errors import VitrineError
+from search.lexical import LexicalIndex, LexicalIndexes
 from search.meaning import Meaning
 from search.ranking.relevance import (
     MATCH,
@@ -34,8 +35,9 @@ from search.ranking.relevance import (
     embed_background,
 )
 from search.ranking.relevance_files import CalibrationFiles, Made
+from search.ranking.relevance_words import names_any, share_known, with_words
 from search.store.base import CollectionSpec, Store
-from search.types import Hit, ImagePart, TextPart
+from search.types import Hit, ImagePart, QueryPart, TextPart
 
 FEWEST_ITEMS = 50
 """Collections of fewer items say too little of what is usual in them."""
@@ -73,16 +75,21 @@ _MODALITIES: dict[type, Modality] = {TextPart: "text", ImagePart: "image"}
 
 @dataclass(frozen=True, slots=True)
 class Judgement:
-    """What the scores of one query are worth. `page` is the relevance of the query, 0..1."""
+    """What the scores of one query are worth. `page` is the relevance of the query, 0..1.
+
+    `of_hits` is the same without what known words add to it: a title that has the word "red" makes
+    it likelier that there is something red, but no single hit any redder.
+    """
 
     calibration: Calibration
     embedding: NDArray[np.float32]
     page: float
+    of_hits: float
 
     def of(self, scores: Sequence[float]) -> list[float]:
         """The relevance of hits with these scores, 0..1, in their order."""
         asked = np.asarray(scores, dtype=np.float32)
-        return list(map(float, self.calibration.relevance(asked, self.embedding, self.page)))
+        return list(map(float, self.calibration.relevance(asked, self.embedding, self.of_hits)))
 
     def judged(self, hits: Sequence[Hit]) -> tuple[Hit, ...]:
         """The hits and their variants, each with the relevance of its own score."""
@@ -98,7 +105,7 @@ class Judgement:
 
     def least_score(self, relevance: float) -> float:
         """The score from which on a hit has this relevance or more."""
-        return self.calibration.score_of(relevance, self.embedding, self.page)
+        return self.calibration.score_of(relevance, self.embedding, self.of_hits)
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,9 +123,15 @@ _Key = tuple[str, str]
 class Judges:
     """Judges queries on the collections of one store. Safe for several threads."""
 
-    def __init__(self, store: Store, folder: Path | None = None) -> None:
-        """`folder` is where calibrations are kept as files; without it, in memory alone."""
+    def __init__(
+        self, store: Store, folder: Path | None = None, indexes: LexicalIndexes | None = None
+    ) -> None:
+        """`folder` is where calibrations are kept as files; without it, in memory alone.
+
+        `indexes` know the collections' own words; without them texts are judged by pictures alone.
+        """
         self._store = store
+        self._indexes = indexes
         self._files = None if folder is None else CalibrationFiles(folder, store.address)
         self._beside = False
         self._making = threading.Lock()
@@ -138,13 +151,16 @@ class Judges:
         calibration = self._calibration(collection, encoder)
         if isinstance(calibration, str):
             return None, [calibration]
-        pages = [
-            calibration.page_relevance(embedding, _MODALITIES[type(part)])
+        by_pictures = [
+            (part, calibration.page_relevance(embedding, modality))
             for part, embedding in meaning.wanted
-            if type(part) in _MODALITIES
+            if (modality := _MODALITIES.get(type(part)))
         ]
         # An item of the collection is something that the collection has.
-        judgement = Judgement(calibration, meaning.embedding, min(pages, default=1.0))
+        index = self._index(collection, calibration)
+        page = min((_with_words(*each, index) for each in by_pictures), default=1.0)
+        of_hits = min([page, *(relevance for _, relevance in by_pictures)])
+        judgement = Judgement(calibration, meaning.embedding, page, of_hits)
         return judgement, [] if judgement.page >= MATCH else [NO_MATCH]
 
     def prepare(self, collection: CollectionSpec, encoder: Encoder) -> None:
@@ -156,8 +172,17 @@ class Judges:
     def begin(self, collection: CollectionSpec, encoder: Encoder) -> None:
         """From now on no query waits for a calibration; that of this collection is made now."""
         self._beside = True
+        if self._indexes is not None:
+            self._indexes.at_hand(collection, wait=False)
         if self._store.count(collection.name) >= FEWEST_ITEMS:
             self._start(_key(collection, encoder), encoder)
+
+    def _index(self, collection: CollectionSpec, calibration: Calibration) -> LexicalIndex | None:
+        """The words of the collection, if they are at hand and tell anything."""
+        if self._indexes is None:
+            return None
+        index = self._indexes.at_hand(collection, wait=not self._beside)
+        return index if index is not None and names_any(calibration.stocked, index) else None
 
     def _calibration(self, collection: CollectionSpec, encoder: Encoder) -> Calibration | str:
         """The collection's calibration, or why there is none."""
@@ -247,6 +272,14 @@ class Judges:
         """SAMPLE items by a hash of their ids: the same ones as long as the items are the same."""
         ids = heapq.nsmallest(SAMPLE, self._store.scan_ids(collection), key=_order)
         return self._store.embeddings(collection, ids)
+
+
+def _with_words(part: QueryPart, by_pictures: float, index: LexicalIndex | None) -> float:
+    """The relevance of one part, 0..1, its words taken into account if it has any."""
+    if index is None or not isinstance(part, TextPart):
+        return by_pictures
+    share = share_known(part.text, index)
+    return by_pictures if share is None else with_words(by_pictures, share)
 
 
 def _key(collection: CollectionSpec, encoder: Encoder) -> _Key:

@@ -60,6 +60,19 @@ class LexicalIndexes:
             self._start(collection)
         return held.index
 
+    def at_hand(self, collection: CollectionSpec, *, wait: bool) -> LexicalIndex | None:
+        """The index; None if the collection has too many items, or if it is being made.
+
+        It is waited for only with `wait`; else it is made beside the queries.
+        """
+        if not wait and _key(collection) not in self._held:
+            self._start(collection)
+            return None
+        try:
+            return self.index(collection)
+        except InvalidQueryError:
+            return None
+
     def _start(self, collection: CollectionSpec) -> None:
         """See in another thread that the index is up to date, unless one is at it."""
         if self._making.acquire(blocking=False):
@@ -68,11 +81,17 @@ class LexicalIndexes:
 
     def _renew(self, collection: CollectionSpec) -> None:
         try:
-            held, now = self._held[_key(collection)], time.monotonic()
-            if now - held.made_s > REFRESH_S or self._count(collection) != held.count:
+            held, now = self._held.get(_key(collection)), time.monotonic()
+            if (
+                held is None
+                or now - held.made_s > REFRESH_S
+                or self._count(collection) != held.count
+            ):
                 self._make(collection)
             else:
                 self._held = self._held | {_key(collection): replace(held, checked_s=now)}
+        except InvalidQueryError as error:
+            _log.debug("%s", error)  # Too many items: whoever asks by words is told.
         except VitrineError as error:
             # The next query tries again, and has the old one meanwhile.
             _log.warning("Indexing the words of %s failed: %s", collection.name, error)

@@ -9,17 +9,29 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from benchmarks.relevance import TextQuery, area, embed_files, load_queries, page_values
+from benchmarks.relevance import (
+    TextQuery,
+    area,
+    embed_files,
+    load_queries,
+    page_values,
+    words_of_rows,
+)
 from benchmarks.relevance_pictures import pictures
 from search.encoders import load_encoder
 from search.encoders.base import Encoder
+from search.lexical import LexicalIndex
 from search.ranking.relevance import MATCH, Calibration, calibrate, embed_background
+from search.ranking.relevance_words import share_known, with_words
 from tests.sample_collection import SAMPLE
 
 pytestmark = pytest.mark.model
 
 FLOORS = {"easy": 0.90, "hard": 0.84, "other": 0.89}
 """Least area under ROC against each part of the queries without an answer."""
+
+FLOORS_WITH_WORDS = {"easy": 0.96, "hard": 0.93, "other": 0.94}
+"""The same where titles count too."""
 
 REPORTED = [query for query in load_queries() if not query.chosen_with]
 
@@ -49,6 +61,24 @@ def test_queries_with_an_answer_rank_above_those_without(
     for part, floor in FLOORS.items():
         outside = [query for query in REPORTED if query.part == part]
         assert area(values, told(encoder, calibration, outside)) > floor, part
+
+
+def test_words_that_titles_have_tell_more(encoder: Encoder, calibration: Calibration) -> None:
+    index = words_of_rows(SAMPLE)
+    inside = [query for query in REPORTED if query.answered_by in ("both", "sample")]
+    values = with_titles(told(encoder, calibration, inside), inside, index)
+    for part, floor in FLOORS_WITH_WORDS.items():
+        outside = [query for query in REPORTED if query.part == part]
+        others = with_titles(told(encoder, calibration, outside), outside, index)
+        assert area(values, others) > floor, part
+
+
+def with_titles(
+    values: NDArray[np.floating], queries: list[TextQuery], index: LexicalIndex
+) -> NDArray[np.floating]:
+    shares = [share_known(query.text, index) for query in queries]
+    known = [0.5 if share is None else share for share in shares]
+    return np.array([with_words(*each) for each in zip(values, known)])
 
 
 def test_the_catalogue_is_known_to_have_what_it_has_and_no_more(calibration: Calibration) -> None:
