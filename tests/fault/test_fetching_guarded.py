@@ -1,6 +1,5 @@
 """Addresses that strangers give: what is not public is not asked, whatever it is called."""
 
-import asyncio
 import gzip
 import itertools
 from collections.abc import Iterator, Sequence
@@ -18,6 +17,7 @@ from search.errors import (
     ImageUnreadableError,
 )
 from search.images import ImageLimits
+from tests.running import run as run_coroutine
 from tests.unruly_server import Behaviour, Connection, Request, UnrulyServer
 
 LIMITS = ImageLimits(max_bytes=200_000)
@@ -269,7 +269,7 @@ def test_proxies_of_the_environment_are_not_used(
 
 
 def test_names_are_resolved_by_the_system() -> None:
-    found = asyncio.run(resolve("localhost", 80))
+    found = run_coroutine(resolve("localhost", 80))
     assert found and not any(is_public(ip_address(one)) for one in found)
 
 

@@ -1,6 +1,5 @@
 """Commands and the client that ask a service which holds the embedded database, with a key."""
 
-import asyncio
 import json
 import shutil
 from collections.abc import Iterator
@@ -17,6 +16,7 @@ from api.security.keys import KeyFile
 from api.security.scopes import Scope
 from search.errors import FilterSyntaxError, ItemNotFoundError, VitrineError
 from tests.command_line import Vitrine, runner
+from tests.running import run as run_coroutine
 from tests.sample_collection import build, chosen_rows, write_catalog
 from tests.serving_process import serving
 from tests.waiting import wait_until
@@ -185,4 +185,4 @@ def test_the_asynchronous_client_follows_a_job(shop: Shop) -> None:
             job = await client.start_job("index", str(catalog))
             return [each.state async for each in client.follow_job(job.id)]
 
-    assert asyncio.run(follow())[-1] == "done"
+    assert run_coroutine(follow())[-1] == "done"

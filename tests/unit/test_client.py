@@ -1,6 +1,5 @@
 """The client: when it asks again, which errors it raises, and that both halves are one."""
 
-import asyncio
 import inspect
 import json
 import subprocess
@@ -19,6 +18,7 @@ from api.jobs.errors import JobRunsError
 from api.requests import SearchBody
 from api.requests_similar import SimilarBody
 from search import errors
+from tests.running import run as run_coroutine
 from tests.unruly_server import Connection, Request, UnrulyServer
 
 A_COLLECTION = b'{"collections": []}'
@@ -159,7 +159,7 @@ def test_the_asynchronous_client_does_the_same(server: UnrulyServer) -> None:
             with pytest.raises(ServiceError, match="404"):
                 await client.item("x")
 
-    asyncio.run(ask())
+    run_coroutine(ask())
     assert server.requests["/v1/collections"] == 2
 
 

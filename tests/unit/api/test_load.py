@@ -33,6 +33,7 @@ from search.errors import ConfigError
 from tests.error_shape import error_of
 from tests.local_client import local_client
 from tests.milvus_server import free_ports
+from tests.running import run as run_coroutine
 from tests.waiting import wait_until
 
 pytestmark = pytest.mark.model
@@ -182,7 +183,7 @@ def test_who_takes_too_long_is_told_in_time_and_counts_until_its_thread_is_free(
         assert (admission.admitted.inside, admission.admitted.late) == (0, 1)
         assert answers.status == 503, "the late answer is not sent after the refusal"
 
-    asyncio.run(run())
+    run_coroutine(run())
 
 
 def test_what_waits_without_a_thread_is_ended_when_it_is_late() -> None:
@@ -194,7 +195,7 @@ def test_what_waits_without_a_thread_is_ended_when_it_is_late() -> None:
         await asyncio.wait_for(admission(scope(), no_body, answers), 30)
         assert (answers.status, admission.admitted.inside) == (503, 0)
 
-    asyncio.run(run())
+    run_coroutine(run())
 
 
 def test_a_request_does_not_count_any_more_when_its_answer_has_begun() -> None:
@@ -218,7 +219,7 @@ def test_a_request_does_not_count_any_more_when_its_answer_has_begun() -> None:
         await stream
         assert [each.get("body") for each in answers.sent[1:]] == [b"one", b"two"]
 
-    asyncio.run(run())
+    run_coroutine(run())
 
 
 def test_what_fails_counts_no_more() -> None:
@@ -233,7 +234,7 @@ def test_what_fails_counts_no_more() -> None:
                 await admission(scope(), no_body, Answers())
         assert (admission.admitted.inside, admission.admitted.refused) == (0, 0)
 
-    asyncio.run(run())
+    run_coroutine(run())
 
 
 @contextmanager
@@ -345,7 +346,7 @@ def test_who_sends_slowly_keeps_nobody_waiting() -> None:
         await asyncio.wait_for(uploading, 30)
         assert slow.sent[1]["body"] == b"onetwo"
 
-    asyncio.run(run())
+    run_coroutine(run())
 
 
 def test_no_more_than_so_many_are_worked_on_at_once() -> None:
@@ -366,4 +367,4 @@ def test_no_more_than_so_many_are_worked_on_at_once() -> None:
         assert {each.status for each in visits} == {200}
         assert (most, admission.admitted.inside) == (3, 0)
 
-    asyncio.run(run())
+    run_coroutine(run())

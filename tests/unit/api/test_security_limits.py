@@ -1,6 +1,5 @@
 """Rate limits: by key, by address where no key is wanted, in memory and in a Redis."""
 
-import asyncio
 import shutil
 import subprocess
 from collections.abc import Iterator
@@ -14,6 +13,7 @@ from search.errors import ConfigError
 from tests.error_shape import error_of
 from tests.keyed_service import LET_IN, SEARCH, STRANGER, bearer, heard, make_key, service
 from tests.required import is_required
+from tests.running import run as run_coroutine
 from tests.waiting import wait_until
 
 OTHER = ("203.0.113.8", 1)
@@ -105,7 +105,7 @@ def test_processes_share_what_redis_counts(redis: str) -> None:
         assert fresh is not None
         return [number for number in left if number is not None], [fresh.remaining]
 
-    assert asyncio.run(ask()) == ([3, 2, 1, 0], [3])
+    assert run_coroutine(ask()) == ([3, 2, 1, 0], [3])
 
 
 def test_a_service_counts_in_redis(redis: str, tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ from api.security.keys import KeyFile
 from api.security.scopes import Scope
 from search.config import Settings
 from search.errors import ConfigError
+from tests.running import run as run_coroutine
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "127.8.8.8", "::1", "[::1]", "localhost"])
@@ -65,7 +66,7 @@ def test_small_answers_are_not_held_back() -> None:
                 writer.close()
                 return await accepted
 
-    assert asyncio.run(no_delay())
+    assert run_coroutine(no_delay())
 
 
 @pytest.mark.parametrize(
