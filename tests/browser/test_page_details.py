@@ -18,6 +18,7 @@ from tests.browser.searching import (
     shown_ids,
     wait_for_results,
 )
+from tests.required import is_required
 
 pytestmark = [pytest.mark.browser, pytest.mark.model]
 
@@ -107,7 +108,10 @@ def test_copied_python_finds_what_the_page_shows(page: Page, url: str) -> None:
     assert found and found == shown_ids(page)[: len(found)]
 
 
-@pytest.mark.skipif(shutil.which("curl") is None, reason="curl is not installed")
+@pytest.mark.skipif(
+    shutil.which("curl") is None and not is_required("VITRINE_TEST_BROWSER"),
+    reason="curl is not installed",
+)
 @pytest.mark.parametrize("with_photo", [False, True])
 def test_copied_curl_finds_what_the_page_shows(
     page: Page, rows: Rows, with_photo: bool, tmp_path_factory: pytest.TempPathFactory
