@@ -6,6 +6,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+import pytest
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
 
@@ -15,7 +16,8 @@ from api.security.keys import Key, KeyFile
 from api.security.scopes import Scope
 from search.config import Settings
 from search.engine import SearchEngine
-from search.errors import CollectionNotFoundError
+from search.errors import CollectionNotFoundError, VitrineError
+from tests.waiting import wait_until
 
 LET_IN = "collection_not_found"
 """What everybody hears who may search, as there is no collection."""
@@ -29,8 +31,19 @@ def never_opens(settings: Settings) -> SearchEngine:
 
 
 def app_of(folder: Path, **given: Any) -> FastAPI:
+    """The app, once it has found out that there is no collection: before, it says "starting"."""
     settings = Settings(db=str(folder / "x.db"), **given)
-    return create_app(settings, slot=EngineSlot(settings, opener=never_opens), any_host=True)
+    slot = EngineSlot(settings, opener=never_opens)
+    slot.start()
+    wait_until(lambda: code_of(slot) == LET_IN)
+    return create_app(settings, slot=slot, any_host=True)
+
+
+def code_of(slot: EngineSlot) -> str:
+    """Why there is no engine."""
+    with pytest.raises(VitrineError) as caught:
+        slot.get()
+    return caught.value.code
 
 
 @contextmanager

@@ -39,10 +39,12 @@ def busy_until(times: int, status: int, retry_after: str | None) -> Any:
     """Refuses so many times, then answers."""
 
     def behave(request: Request, connection: Connection) -> None:
-        headers = {} if retry_after is None else {"Retry-After": retry_after}
         if request.number <= times:
+            # It closes, as it does not read a body that came along, and says so: a client that
+            # comes again at once would still take the old connection.
+            headers = {"Connection": "close", "Retry-After": retry_after or ""}
             connection.answer(status, refusal("overloaded"), headers)
-            connection.close()  # A body that came along is not read.
+            connection.close()
         else:
             connection.answer(200, A_COLLECTION)
 
