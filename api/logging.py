@@ -29,7 +29,7 @@ def configure_logging(level: str = "INFO", log_format: str = "auto") -> None:
         processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
         logger_factory=structlog.stdlib.LoggerFactory(),
         wrapper_class=structlog.stdlib.BoundLogger,
-        cache_logger_on_first_use=False,
+        cache_logger_on_first_use=True,
     )
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(
@@ -41,6 +41,7 @@ def configure_logging(level: str = "INFO", log_format: str = "auto") -> None:
             ],
         )
     )
+    handler.addFilter(_is_heard)
     root = logging.getLogger()
     root.handlers = [handler]
     # Libraries speak up when something is wrong; some would log addresses with their queries.
@@ -50,6 +51,11 @@ def configure_logging(level: str = "INFO", log_format: str = "auto") -> None:
     for name in ("uvicorn", "uvicorn.error", "uvicorn.access"):
         logging.getLogger(name).handlers = []
         logging.getLogger(name).propagate = True
+
+
+def _is_heard(record: logging.LogRecord) -> bool:
+    """Libraries from WARNING on, also those that set a level of their own when they are imported."""
+    return record.levelno >= logging.WARNING or record.name.partition(".")[0] in OWN
 
 
 def _without_colours(_: object, __: str, event: EventDict) -> EventDict:

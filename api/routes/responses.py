@@ -1,8 +1,20 @@
-"""How routes document their refusals: one shape for every status."""
+"""What routes answer, and how they document it: refusals have one shape for every status."""
 
 from typing import Any
 
+from fastapi import Response
+from pydantic import BaseModel
+
 from api.schemas import ErrorResponse, thumbnail_url
+
+
+def answered(answer: BaseModel) -> Response:
+    """The answer as JSON, for routes that are asked all day; they name its `response_model`.
+
+    It is written here, in the thread that found it. FastAPI would have another thread look it over
+    once more, and write it in the event loop, where all other requests wait meanwhile.
+    """
+    return Response(answer.model_dump_json(), media_type="application/json")
 
 
 def _refusal(description: str) -> dict[str, Any]:
@@ -52,7 +64,7 @@ A_PAGE: dict[str, Any] = {
     "hits": [
         AN_ITEM
         | {
-            "score": 0.663818,
+            "score": 0.475836,
             "region": None,
             "relevance": None,
             "boost": 0.0,
@@ -73,7 +85,7 @@ A_PAGE: dict[str, Any] = {
     "collection": "products__v1",
     "model": "mini",
     "warnings": [],
-    "took_ms": {"resolve": 2.052, "encode": 4.317, "store": 4.345, "total": 11.008},
+    "took_ms": {"resolve": 0.074, "encode": 5.071, "store": 1.5, "total": 6.96},
 }
 PAGE_EXAMPLE = example(A_PAGE)
 

@@ -1,15 +1,15 @@
 /* Suggestions under the query box, after the ARIA pattern of a combobox with a list.
-   Where the service has none to give, there are none, and nothing is said. */
+   Where there are none to be had, nothing is said. */
 
 import { fetchJson } from "./api.js";
 import { $, element } from "./dom.js";
 
 const WAIT_MS = 120;
 const MOST = 8;
+const LONGEST = 200; // what the service takes; no title begins with more
 
 let timer = 0;
 let running = null; // AbortController
-let hasSuggestions = true; // until the service says that it knows of none
 let input = null;
 
 /** @param {HTMLInputElement} box @param {(text: string) => void} choose */
@@ -34,7 +34,7 @@ export function closeSuggestions() {
 }
 
 async function suggest(text, choose) {
-  if (!hasSuggestions || text.length < 2) return closeSuggestions();
+  if (text.length < 2 || text.length > LONGEST) return closeSuggestions();
   running?.abort();
   running = new AbortController();
   try {
@@ -42,7 +42,7 @@ async function suggest(text, choose) {
     const { suggestions } = await fetchJson(`v1/suggest?${asked}`, { signal: running.signal });
     if (document.activeElement === input && input.value.trim() === text) show(suggestions, text, choose);
   } catch (error) {
-    if (["not_found", "method_not_allowed"].includes(error.code)) hasSuggestions = false;
+    if (error.name !== "AbortError") closeSuggestions();
   }
 }
 

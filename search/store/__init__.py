@@ -9,6 +9,7 @@ from search.store.base import (
     CollectionSpec,
     Entity,
     Hashes,
+    ImportState,
     SearchRequest,
     Store,
 )
@@ -23,6 +24,7 @@ __all__ = [
     "CollectionSpec",
     "Entity",
     "Hashes",
+    "ImportState",
     "SearchRequest",
     "Store",
     "open_store",

@@ -91,6 +91,19 @@ class Hashes:
 
 
 @dataclass(frozen=True, slots=True)
+class ImportState:
+    """How far a server is with the bulk import of a file.
+
+    `failure` is the server's reason when it gave up; None while it works and when it is done.
+    `progress` is its own estimate in percent.
+    """
+
+    done: bool
+    failure: str | None
+    progress: str
+
+
+@dataclass(frozen=True, slots=True)
 class SearchRequest:
     """Everything that one query asks of the store.
 
@@ -181,6 +194,26 @@ class Store(Protocol):
             ItemInvalidError: an id, embedding or value that the collection cannot hold (names the
                 item); nothing of the call is written then.
         """
+
+    def begin_import(self, collection: str, file: str) -> int:
+        """Have a server import a file that its storage holds; the number of the task.
+
+        The file is what `search.store.bulk.table_of` makes, as Parquet. Its rows are inserted, not
+        upserted: into a collection that has one of their ids, the id comes twice. When this raises
+        StoreUnavailableError or StoreError, it is not known whether the server has begun.
+
+        Raises:
+            UnsupportedError: an embedded database.
+        """
+
+    def import_state(self, task: int) -> ImportState:
+        """How far the server is with an import."""
+
+    def imports(self, collection: str) -> int:
+        """How many imports into a collection the server has been asked for."""
+
+    def refresh(self, collection: str) -> None:
+        """Have a server load what imports have added; it may take a while until all is there."""
 
     def delete(self, collection: str, ids: Sequence[str]) -> int:
         """Delete items; how many there were."""

@@ -3,8 +3,8 @@
 import logging
 import re
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, nullcontext
+from collections.abc import Callable, Hashable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
@@ -25,6 +25,9 @@ NEVER_MS = 2**31 - 1
 
 SLOW_FACTOR = 4
 """How much longer than one answer the slow calls may take: create, load, flush."""
+
+PATIENCE_S = 0.05
+"""How long a reader waits for the end of a write, before it asks Milvus Lite itself."""
 
 
 class Connection:
@@ -85,8 +88,35 @@ class Connection:
     @contextmanager
     def writing(self) -> Iterator[None]:
         """Hold this around whatever changes the database: embedded, one thread at a time may."""
-        with self._database.lock if self._database is not None else nullcontext():
+        database = self._database
+        if database is None:
             yield
+            return
+        with database.lock:
+            try:
+                yield
+            finally:
+                database.remembered.forget()
+
+    @contextmanager
+    def not_writing(self) -> Iterator[bool]:
+        """Keep writers of an embedded database away; False if one is at work, and stays so."""
+        database = self._database
+        quiet = database is not None and database.lock.acquire(timeout=PATIENCE_S)
+        try:
+            yield quiet
+        finally:
+            if database is not None and quiet:
+                database.lock.release()
+
+    def remembered(self, key: Hashable, read: Callable[[], T]) -> T:
+        """What is read, at most once between two writes to an embedded database.
+
+        Until a write has ended, what was read before holds: nobody was told of it yet. A server is
+        asked every time, as others write to it as well.
+        """
+        database = self._database
+        return read() if database is None else database.remembered.get(key, read)
 
     def close(self) -> None:
         """Close the client and give the embedded database back; a second time does nothing."""

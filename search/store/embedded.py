@@ -5,10 +5,42 @@ path share it: it is opened once and let go when the last of them closes.
 """
 
 import threading
-from dataclasses import dataclass
+from collections.abc import Callable, Hashable
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TypeVar, cast
 
 from search.errors import ConfigError, DatabaseLockedError, StoreUnavailableError, VitrineError
+
+T = TypeVar("T")
+
+
+class Remembered:
+    """What was read of a database and holds until the next write. Safe for several threads."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._kept: dict[Hashable, object] = {}
+        self._writes = 0
+
+    def get(self, key: Hashable, read: Callable[[], T]) -> T:
+        """What is kept under the key, or is read now; None is not kept."""
+        with self._lock:
+            if key in self._kept:
+                return cast(T, self._kept[key])
+            writes = self._writes
+        found = read()
+        with self._lock:
+            # What was read while somebody wrote may be older than that.
+            if found is not None and writes == self._writes:
+                self._kept[key] = found
+        return found
+
+    def forget(self) -> None:
+        """Something was written."""
+        with self._lock:
+            self._kept.clear()
+            self._writes += 1
 
 
 @dataclass
@@ -16,12 +48,13 @@ class Embedded:
     """An open database: where it answers, and the lock that every write must hold.
 
     Milvus Lite loses acknowledged rows when two threads write to it at once, so the lock belongs
-    to the database and not to a store.
+    to the database and not to a store; so does what was remembered of it.
     """
 
     path: Path
     url: str
     lock: threading.RLock
+    remembered: Remembered = field(default_factory=Remembered)
     users: int = 0
 
 

@@ -1,13 +1,13 @@
 """What several queries ask of Milvus at the same moment, asked in one call.
 
-Milvus Lite walks through all keys for every call, in Python, so that two calls beside each other
-take twice as long, while one call with thirty embeddings takes little longer than with one. A
-server saves round trips. Answers are those of single calls: each is of a moment when its caller
-had asked already, and each call reads what this process wrote before it.
+A server saves round trips; an embedded database reads its embeddings once for all. Answers are
+those of single calls: each is of a moment when its caller had asked already, and each call reads
+what this process wrote before it.
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 
 from search.batching import Batches
 from search.store.connection import Connection
-from search.store.expressions import id_in
+from search.store.expressions import EVERYTHING, id_in
+from search.store.snapshots import snapshot_of
 
 SESSION = "Session"
 """Consistency of reads: what this process wrote, it reads."""
@@ -87,7 +88,7 @@ class GatheredCalls:
 
     def describe(self, name: str) -> Row:
         """What Milvus says of a collection or alias."""
-        return self._descriptions(name, None)
+        return self._db.remembered(("description", name), partial(self._descriptions, name, None))
 
     def search(self, asked: Search, embedding: NDArray[np.float32]) -> Found:
         """The nearest rows by inner product; `embedding` is `(dim,) float32`."""
@@ -105,6 +106,9 @@ class GatheredCalls:
         return [described] * len(calls)
 
     def _search_all(self, asked: Search, embeddings: Sequence[NDArray[np.float32]]) -> list[Found]:
+        rows = snapshot_of(self._db, asked.collection, asked.condition or EVERYTHING)
+        if rows is not None:
+            return list(rows.nearest(np.stack(embeddings), asked.limit, asked.columns))
         found = self._db.call(
             self._db.client.search,
             asked.collection,

@@ -15,7 +15,7 @@ import numpy as np
 from search.encoders.base import Embeddings
 from search.errors import CollectionNotFoundError, ConflictError, VitrineError
 from search.filters.ast import Filter
-from search.store import rows, schema
+from search.store import bulk, rows, schema
 from search.store.base import (
     Candidate,
     Capabilities,
@@ -23,6 +23,7 @@ from search.store.base import (
     CollectionSpec,
     Entity,
     Hashes,
+    ImportState,
     SearchRequest,
 )
 from search.store.capabilities import capabilities_of
@@ -165,6 +166,24 @@ class MilvusStore:
         """
         own = self._read.own(collection)
         send(self._db, own.name, rows.encode_all(entities, own.layout))
+
+    def begin_import(self, collection: str, file: str) -> int:
+        """Have a server import a file that its storage holds; the number of the task."""
+        return bulk.begin(self._db, self._read.own(collection).name, file)
+
+    def import_state(self, task: int) -> ImportState:
+        """How far the server is with an import."""
+        return bulk.state(self._db, task)
+
+    def imports(self, collection: str) -> int:
+        """How many imports into a collection the server has been asked for."""
+        return bulk.count(self._db, self._read.own(collection).name)
+
+    def refresh(self, collection: str) -> None:
+        """Have a server load what imports have added; see `Store.refresh`."""
+        own = self._read.own(collection)
+        self._read.load(own)
+        self._db.call(self._db.client.refresh_load, own.name, slow=True)
 
     def delete(self, collection: str, ids: Sequence[str]) -> int:
         """Delete items; how many there were."""

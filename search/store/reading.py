@@ -21,7 +21,7 @@ from search.store.base import Entity
 from search.store.connection import Connection
 from search.store.expressions import EVERYTHING, NOTHING, all_of, expression, id_in, literal
 from search.store.gathering import SESSION, GatheredCalls
-from search.store.segments import SealedRows, sealed_rows
+from search.store.snapshots import Snapshot, snapshot_of
 from search.store.walking import is_walked, walked
 from search.types import FieldValue, Item
 
@@ -29,16 +29,13 @@ IDS_PER_CALL = 500
 """Items fetched or deleted by one call: 500 of the largest rows stay below a message's limit."""
 
 FEW_IDS = 50
-"""Up to so many, rows are read by their ids as Milvus offers it, without waiting for writers."""
+"""Reads of up to so many rows by their ids are gathered with those of others."""
 
 SCAN_BATCH = 10_000
 """Ids per page of a scan. Milvus Lite walks the whole collection for each page."""
 
 SCAN_BYTES = 16_000_000
 """About how much the embeddings of a page of a scan may weigh, whatever their dim."""
-
-FEW_UNSEALED = 4 * IDS_PER_CALL
-"""Up to so many rows that are not flushed yet are asked for by their ids."""
 
 STRONG = "Strong"
 
@@ -171,10 +168,8 @@ class Reader:
         """How many rows satisfy the expression."""
         # Everything is counted without a walk through the rows, and without loading them.
         everything = condition == EVERYTHING
-        sealed = None if everything else self._mostly_sealed(collection, condition)
-        if sealed is not None:
-            unsealed = sum(map(len, self._unsealed(collection, sealed, condition, ["id"])))
-            return sealed.count() + unsealed
+        if not everything and (found := self._snapshot(collection, condition)) is not None:
+            return found.count()
         filter = "" if everything else condition
         [row] = self.query(collection, filter, ["count(*)"], consistency=STRONG)
         return int(row["count(*)"])
@@ -188,27 +183,23 @@ class Reader:
         self, collection: Collection, ids: Sequence[str], columns: list[str]
     ) -> dict[str, Mapping[str, Any]]:
         """These columns of those ids that exist, by id."""
+        at_hand = self._snapshot(collection)
+        if at_hand is not None:
+            return dict(at_hand.find(set(ids), columns))
         found: dict[str, Mapping[str, Any]] = {}
-        if len(ids) <= FEW_IDS:
-            for part in parts_of(ids):
-                found |= self.gathered.rows(collection.name, ["id", *columns], part)
-            return found
-        sealed = self._sealed(collection)
-        if sealed is not None:
-            found |= sealed.find(set(ids), columns)
-            ids = [id for id in ids if id in sealed.unsealed]
         for part in parts_of(ids):
-            for row in self.query(collection, id_in(part), ["id", *columns]):
-                found[row["id"]] = row
+            if len(ids) <= FEW_IDS:
+                found |= self.gathered.rows(collection.name, ["id", *columns], part)
+            else:
+                rows_found = self.query(collection, id_in(part), ["id", *columns])
+                found |= {row["id"]: row for row in rows_found}
         return found
 
     def scan(self, collection: Collection, condition: str) -> Iterator[str]:
         """The ids of all rows that satisfy the expression, each once."""
-        sealed = self._mostly_sealed(collection, condition)
-        if sealed is not None:
-            yield from sealed.ids()
-            for found in self._unsealed(collection, sealed, condition, ["id"]):
-                yield from (row["id"] for row in found)
+        at_hand = self._snapshot(collection, condition)
+        if at_hand is not None:
+            yield from at_hand.ids()
             return
         for page in self._pages(collection, condition, [], SCAN_BATCH):
             yield from page
@@ -239,48 +230,27 @@ class Reader:
         self, collection: Collection, columns: list[str], condition: str
     ) -> Iterator[Mapping[str, Sequence[Any]]]:
         """These columns of all rows that satisfy the expression, a list for each."""
-        sealed = self._mostly_sealed(collection, condition)
-        if sealed is not None:
-            yield from sealed.columns(columns, SCAN_BATCH)
-            some = self._unsealed(collection, sealed, condition, columns)
-        else:
-            pages = self._pages(collection, condition, columns, SCAN_BATCH)
-            some = (list(page.values()) for page in pages)
-        for found in some:
-            yield {column: [row[column] for row in found] for column in columns}
-
-    def _unsealed(
-        self, collection: Collection, sealed: SealedRows, condition: str, columns: list[str]
-    ) -> Iterator[list[dict[str, Any]]]:
-        """The rows among those not flushed yet that satisfy the expression."""
-        for part in parts_of(sorted(sealed.unsealed)):
-            yield self.query(collection, all_of(condition, id_in(part)), ["id", *columns])
+        at_hand = self._snapshot(collection, condition)
+        if at_hand is not None:
+            yield from at_hand.columns(columns, SCAN_BATCH)
+            return
+        for page in self._pages(collection, condition, columns, SCAN_BATCH):
+            yield {column: [row[column] for row in page.values()] for column in columns}
 
     def _rows(
         self, collection: Collection, columns: list[str], limit: int
     ) -> Iterator[Iterable[Mapping[str, Any]]]:
         """These columns of all rows, in lists that are never empty."""
-        sealed = self._sealed(collection)
-        if sealed is None:
-            for page in self._pages(collection, EVERYTHING, columns, limit):
-                yield page.values()
+        at_hand = self._snapshot(collection)
+        if at_hand is not None:
+            yield from at_hand.batches(columns, limit)
             return
-        yield from sealed.batches(columns, limit)
-        for part in parts_of(sorted(sealed.unsealed)):
-            if found := self.fetch(collection, part, columns):
-                yield found.values()
+        for page in self._pages(collection, EVERYTHING, columns, limit):
+            yield page.values()
 
-    def _sealed(self, collection: Collection, condition: str = EVERYTHING) -> SealedRows | None:
-        """The flushed rows of an embedded database that satisfy the expression."""
-        if self._db.path is None:
-            return None
-        chosen = None if condition == EVERYTHING else condition
-        return sealed_rows(self._db.path, collection.name, self._db.writing, chosen)
-
-    def _mostly_sealed(self, collection: Collection, condition: str) -> SealedRows | None:
-        """The flushed rows, unless so many are not that asking for those by id is no quicker."""
-        sealed = self._sealed(collection, condition)
-        return sealed if sealed is not None and len(sealed.unsealed) <= FEW_UNSEALED else None
+    def _snapshot(self, collection: Collection, condition: str = EVERYTHING) -> Snapshot | None:
+        """The rows of an embedded database that satisfy the expression, if they are at hand."""
+        return snapshot_of(self._db, collection.name, condition)
 
     def _pages(
         self, collection: Collection, condition: str, columns: list[str], limit: int

@@ -11,6 +11,7 @@ from search.filters import And, Comparison, Filter, Not, Op
 from search.store import Candidate, SearchRequest, Store
 from search.types import FieldValue
 from tests.contract.catalogue import HOSTILE, entity, shop, towards, unit_vector
+from tests.without_snapshots import without_snapshots
 
 QUERY = towards(1.0)
 NAMES = ("id", "title", "product_id", "colour", "Price (€)", "stock", "on sale", "added_on", "tags")
@@ -159,15 +160,16 @@ def test_candidates_compare_by_id_score_and_values() -> None:
     assert one != Candidate("a", 0.5, {"x": 2}, unit_vector(1))
 
 
+@pytest.mark.parametrize("at_hand", [True, False])
 def test_rows_that_wait_for_a_flush_are_read_too(
-    store: Store, collection: str, monkeypatch: pytest.MonkeyPatch
+    store: Store, collection: str, monkeypatch: pytest.MonkeyPatch, at_hand: bool
 ) -> None:
-    """However many: a few are asked for by id, more by walking through all."""
+    """Whether an embedded database's rows are at hand, or Milvus Lite has to be asked."""
     half_flushed(store, collection)
-    for few in (0, 1_000):
-        monkeypatch.setattr("search.store.reading.FEW_UNSEALED", few)
-        for filter in FILTERS:
-            ids = [row[0] for row in read(store, collection, ("id", "tags"), filter)]
-            assert ids == sorted(store.scan_ids(collection, filter))
-            assert store.count(collection, filter) == len(ids)
-        assert store.count(collection) == len(shop())
+    if not at_hand:
+        without_snapshots(monkeypatch)
+    for filter in FILTERS:
+        ids = [row[0] for row in read(store, collection, ("id", "tags"), filter)]
+        assert ids == sorted(store.scan_ids(collection, filter))
+        assert store.count(collection, filter) == len(ids)
+    assert store.count(collection) == len(shop())
