@@ -9,12 +9,14 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from indexer.bulk import BulkLoad, choose_place
 from indexer.columns import ColumnNames, find_roles
 from indexer.fetching import Fetcher
 from indexer.inference import inspect_rows
 from indexer.intake import Intake
 from indexer.job import Job, database_of, made_with, refuse_if_alive, unfinished_jobs
 from indexer.job_report import report_text
+from indexer.judging import judge
 from indexer.manifest import manifest_of
 from indexer.memory import ImageMemory
 from indexer.missing import check_deletion, delete_missing, find_missing
@@ -36,14 +38,12 @@ from indexer.writing import Writer
 from search.encoders.base import Encoder
 from search.encoders.late import LateEncoder
 from search.engine import check_model
-from search.errors import CatalogError, VitrineError
+from search.errors import VitrineError
 from search.store.base import CollectionInfo, Hashes, Store
 
 if TYPE_CHECKING:
     from indexer.distributed import RayEngine, RayRun
 
-MIN_ROWS_TO_JUDGE = 100
-"""Rows that a run goes on for, however many of them fail, before it may stop for that."""
 MEMORY_FILE = "images.sqlite"
 """In the job folder's parent: what was seen at the addresses of images."""
 
@@ -118,6 +118,13 @@ def index_catalog(
         on_plan(describe_plan(plan, inspected))
     reuse = [made_with(job, model.fingerprint) for job in options.reuse]
     resumed = unfinished_jobs(options.job_dir, alias, model.fingerprint, database)
+    place, said = choose_place(
+        options,
+        store,
+        lambda: source.estimate() * plan.per_picture,
+        used=found if found is not None and (target is None or found.count) else None,
+    )
+    plan = replace(plan, notices=(*plan.notices, *said))
     manifest = {
         **manifest_of(catalog, source, plan, alias, model, options, resumed),
         "database": database,
@@ -131,7 +138,13 @@ def index_catalog(
             manifest = {**manifest, "shards": apart.address}
         if target is None:
             check_alias(store, alias, collection)
-        info = found or first_version(store, alias, model, plan.stored_fields)
+        info = found or first_version(
+            store, alias, model, plan.stored_fields, at_once=place is None
+        )
+        bulk = None
+        if place is not None:
+            bulk = BulkLoad.into(info, place, job.folder, alias if target is None else None)
+            manifest = {**manifest, "bulk_import": bulk.files.address}
         job.describe({**manifest, "collection": info.name})
         staged = StagedEmbeddings([*reuse, *resumed])
     except BaseException:
@@ -139,7 +152,7 @@ def index_catalog(
         raise
     run = _Run(
         source, plan, info, alias, store, encoders, options, job, staged, Tally(), resumed,
-        follows_alias=target is None, engine=engine,
+        follows_alias=target is None, engine=engine, bulk=bulk,
     )  # fmt: skip
     return run.execute(on_progress)
 
@@ -161,6 +174,7 @@ class _Run:
     resumed: Sequence[Path]
     follows_alias: bool = True
     engine: "RayEngine | None" = None
+    bulk: BulkLoad | None = None
     stop: threading.Event = field(default_factory=threading.Event)
     missing: int = 0
     deleted: int = 0
@@ -201,6 +215,8 @@ class _Run:
                 with Fetcher(options.limits, options.fetch) as self.fetcher:
                     self._pipeline(store, memory, self.fetcher, on_progress).run(rows)
             self._judge(at_end=True)
+            if self.bulk is not None:
+                self.bulk.load(store, self.tally, self._shower(on_progress))
             if self.info.count:
                 # Begun anew when the database goes away in its middle: the list is whole or not.
                 self.missing = store.again(lambda: self.job.list_missing(find_missing(store, seen)))
@@ -234,6 +250,7 @@ class _Run:
             options=self.options,
             tally=self.tally,
             fail=self._fail,
+            held=self.bulk.held if self.bulk is not None else None,
             on_rows=self._judge_and_show(self._shower(on_progress)),
         )
         self.fetcher = running = engine.begin(work)
@@ -281,6 +298,7 @@ class _Run:
                 self._fail,
                 shard_rows=options.shard_rows,
                 shard_s=options.shard_s,
+                held=self.bulk.held if self.bulk is not None else None,
             ),
             staged=self.staged,
             memory=memory,
@@ -310,18 +328,8 @@ class _Run:
         self.tally.fail(failure)
 
     def _judge(self, *, at_end: bool = False) -> None:
-        """Stop a run of which too much fails: most likely it is set up wrongly as a whole."""
-        seen, failed = self.tally.seen, self.tally.failed
-        if seen < MIN_ROWS_TO_JUDGE and not at_end:
-            return
-        if failed > self.options.max_failed_share * seen:
-            first = self.tally.sample[0]
-            raise CatalogError(
-                f"{failed} of {seen} rows failed; the first is row {first.row}: {first.reason}",
-                hint=f"All are listed in {self.job.folder / 'errors.jsonl'}. "
-                "To go on regardless, raise --max-failed-share.",
-                details={"failed": failed, "rows": seen, "by_code": self.tally.failed_by_code},
-            )
+        errors = self.job.folder / "errors.jsonl"
+        judge(self.tally, self.options.max_failed_share, errors, at_end=at_end)
 
     def _shower(self, on_progress: Callable[[Progress], None] | None) -> Callable[[], None]:
         if on_progress is None:
@@ -370,7 +378,7 @@ class _Run:
             seconds=self.tally.seconds,
             stages=self.tally.stages,
             failures=self.tally.sample,
-            notices=self.plan.notices,
+            notices=(*self.plan.notices, *(self.bulk.notices if self.bulk is not None else ())),
             reused=self.tally.reused,
             missing=self.missing,
             deleted=self.deleted,

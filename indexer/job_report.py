@@ -1,6 +1,6 @@
 """A run's report for people, in Markdown."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 
 from indexer.plan import Plan
@@ -26,7 +26,7 @@ def _lines(report: IndexReport, ended: Mapping[str, object], plan: Plan) -> Iter
     yield from _stages(report)
     yield from _hosts(report)
     yield from _failures(report)
-    yield from _columns(plan)
+    yield from _columns(plan, report.notices)
 
 
 def _counts(report: IndexReport) -> Iterator[str]:
@@ -97,7 +97,7 @@ def _failures(report: IndexReport) -> Iterator[str]:
         yield f"- row {failure.row}{name}: {_plain(failure.reason)} {_plain(failure.hint)}".rstrip()
 
 
-def _columns(plan: Plan) -> Iterator[str]:
+def _columns(plan: Plan, notices: Sequence[str]) -> Iterator[str]:
     yield from ("", "## Columns", "", "| column | becomes |", "|---|---|")
     for role, column in asdict(plan.roles).items():
         if column:
@@ -105,7 +105,7 @@ def _columns(plan: Plan) -> Iterator[str]:
             yield f"| {_plain(shown)} | the item's {role} |"
     for column, field in plan.fields.items():
         yield f"| {_plain(column)} | field `{field.name}`, {field.type} |"
-    for notice in plan.notices:
+    for notice in notices:
         yield ""
         yield _plain(notice)
 

@@ -11,13 +11,13 @@ from typing import IO
 from indexer.fetching.addresses import local_path, scheme_of, shown
 from indexer.job import read_json
 from indexer.locations import address_of, file_system
-from search.errors import ConfigError, UnavailableError
+from search.errors import ConfigError, UnavailableError, VitrineError
 
 SHARDS = "shards"
 _SUFFIX = ".parquet"
 _MARK = "begun"
 _WEB = frozenset({"http", "https"})
-_WITHOUT_FOLDERS = frozenset({"s3", "s3a", "gs", "gcs", "az", "abfs", "abfss", "oci", "oss"})
+WITHOUT_FOLDERS = frozenset({"s3", "s3a", "gs", "gcs", "az", "abfs", "abfss", "oci", "oss"})
 """Object stores: a folder need not be made, and asking for one might make a bucket."""
 
 
@@ -26,7 +26,7 @@ def open_shard(address: str) -> IO[bytes]:
     path = local_path(address)
     if path is not None:
         return path.open("rb")
-    with _as_os_error(address):
+    with as_os_error(address):
         system, name = file_system(address)
         found: IO[bytes] = system.open(name, "rb", cache_type="none")
         return found
@@ -92,7 +92,7 @@ class ShardFolder:
         if self.path is not None:
             return sorted(str(shard) for shard in self.path.glob(f"*{_SUFFIX}"))
         try:
-            with _as_os_error(self.address):
+            with as_os_error(self.address):
                 system, folder = file_system(self.address)
                 names = [str(found).rpartition("/")[2] for found in system.ls(folder, detail=False)]
         except FileNotFoundError:
@@ -124,7 +124,7 @@ class ShardFolder:
     def problem(self) -> str | None:
         """Why whoever asks cannot write shards there, after `begin`; None if nothing is wrong."""
         try:
-            with _as_os_error(self.address):
+            with as_os_error(self.address):
                 if self.path is not None:
                     found = (self.path / _MARK).exists()
                 else:
@@ -141,9 +141,9 @@ class ShardFolder:
         if self.path is not None:
             _write_file(self.path / name, data)
             return
-        with _as_os_error(self.address):
+        with as_os_error(self.address):
             system, folder = file_system(self.address)
-            if scheme_of(self.address) not in _WITHOUT_FOLDERS:
+            if scheme_of(self.address) not in WITHOUT_FOLDERS:
                 system.makedirs(folder, exist_ok=True)
             system.pipe_file(f"{folder}/{name}", data)
 
@@ -165,10 +165,11 @@ def _write_file(path: Path, data: bytes) -> None:
 
 
 @contextmanager
-def _as_os_error(address: str) -> Iterator[None]:
+def as_os_error(address: str) -> Iterator[None]:
+    """Raise OSError for whatever a file system raises inside; of vitrine's own errors, those."""
     try:
         yield
-    except OSError:
+    except (OSError, VitrineError):
         raise
     except ImportError as error:
         raise OSError(f"it needs another package ({error})") from error

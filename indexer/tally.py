@@ -3,7 +3,7 @@
 import threading
 import time
 from collections import Counter, defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from enum import StrEnum
 
@@ -51,6 +51,12 @@ class Tally:
         """Count rows that are done: call it when they are in the store, not before."""
         with self._lock:
             self._counts[count] += rows
+
+    def stored(self, counts: Mapping[Count, int], reused: int) -> None:
+        """Count rows that are in the store, `reused` of them with embeddings made before."""
+        with self._lock:
+            self._counts.update(counts)
+            self._reused += reused
 
     def reuse(self, rows: int = 1) -> None:
         """Count rows of those that are done whose embedding was made before."""

@@ -2,14 +2,16 @@
 
 import logging
 import time
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
+from indexer.bulk import Held
 from indexer.patience import PatientStore
 from indexer.preparing import ColumnsChanged, Ready, Reused
 from indexer.report import Failure
@@ -44,9 +46,14 @@ class Write:
         return cls(row, entity, count, isinstance(change, Reused))
 
 
-def upsert_writes(
-    store: PatientStore, writes: Sequence[Write]
-) -> tuple[list[Write], list[Failure]]:
+class Takes(Protocol):
+    """What takes entities all together, or refuses one of them: a store, or `indexer.bulk.Held`."""
+
+    def upsert(self, entities: Sequence[Entity]) -> None:
+        """As `Store.upsert`."""
+
+
+def upsert_writes(store: Takes, writes: Sequence[Write]) -> tuple[list[Write], list[Failure]]:
     """Upsert all that the store takes: those that are in it now, and those that it refused."""
     if not writes:
         return [], []
@@ -84,7 +91,8 @@ class Writer:
     """Writes into one collection. To be called from one thread; the store is asked in another.
 
     Embeddings are gathered until they are a shard: `shard_rows`, or what there is after
-    `shard_s` seconds. The shard is on disk before the store hears of it.
+    `shard_s` seconds. The shard is on disk before the store hears of it. With `held`, which is
+    asked in the store's place whether it takes the rows, the store does not hear of it here.
     """
 
     def __init__(
@@ -96,8 +104,9 @@ class Writer:
         *,
         shard_rows: int,
         shard_s: float,
+        held: Held | None = None,
     ) -> None:
-        self._store, self._shards = store, shards
+        self._store, self._shards, self._held = store, shards, held
         self._tally, self._fail = tally, fail
         self._shard_rows, self._shard_s = shard_rows, shard_s
         self._gathered: list[Write] = []
@@ -185,15 +194,15 @@ class Writer:
 
     def _write(self, writes: Sequence[Write]) -> None:
         with self._tally.timed(Stage.STORE):
-            stored, failures = upsert_writes(self._store, writes)
-            if stored:
+            stored, failures = upsert_writes(self._held or self._store, writes)
+            if stored and self._held is None:
                 self._store.settle()
-        for write in stored:
-            self._tally.add(write.count)
+        counts = Counter(write.count for write in stored)
+        (self._held or self._tally).stored(counts, sum(write.reused for write in stored))
         for failure in failures:
             self._fail(failure)
-        self._tally.reuse(sum(write.reused for write in stored))
-        self._tally.passed(Stage.STORE, len(stored))
+        if self._held is None:
+            self._tally.passed(Stage.STORE, len(stored))
 
 
 def _deleted(id: str) -> ItemInvalidError:

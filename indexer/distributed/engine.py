@@ -10,7 +10,6 @@ The stages are a Ray Data pipeline, which holds back each stage while the next i
 rows between machines, and does again what was lost with a process or a machine.
 """
 
-import pickle
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
@@ -18,6 +17,7 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
+from indexer.bulk import Held
 from indexer.distributed.cluster import (
     WORKER_CPUS,
     Pools,
@@ -30,6 +30,7 @@ from indexer.distributed.cluster import (
     translated,
 )
 from indexer.distributed.feed import Feed
+from indexer.distributed.late import preprocessor_of
 from indexer.distributed.parcels import Broken, Costs, Staged, Stored, unpack
 from indexer.distributed.stages import Encode, Prepare, Setup, Store, StoreAddress, store_parcels
 from indexer.fetching import HostStats
@@ -53,7 +54,7 @@ class Work:
     """What a run hands to an engine: its rows, and whom to tell what became of them.
 
     `shards`, and the folders behind `staged`, are to be found under the same path or address on
-    every machine.
+    every machine. With `held` the rows are staged, and somebody else brings them into the store.
     """
 
     rows: Iterator[Row | Failure]
@@ -66,6 +67,7 @@ class Work:
     options: IndexOptions
     tally: Tally
     fail: Callable[[Failure], None]
+    held: Held | None
     on_rows: Callable[[], None]
 
 
@@ -179,7 +181,7 @@ class RayRun:
             model=model,
             device="cuda" if chosen.gpus else self._cpu_device(),
             precision=engine.precision,
-            preprocessor=pickle.dumps(work.encoder.preprocessor),
+            preprocessor=preprocessor_of(work.encoder, model),
             limits=options.limits,
             fetch=replace(options.fetch, per_host=per_host),
             staged=staged,
@@ -192,6 +194,7 @@ class RayRun:
                 timeout_s=engine.db_timeout_s,
                 shared=not work.store.store.capabilities.embedded,
             ),
+            held=work.held,
         )
 
     def _cpu_device(self) -> str:
@@ -237,13 +240,11 @@ class RayRun:
         tally = self.work.tally
         for failure in stored.failures:
             self.work.fail(failure)
-        for count, rows in stored.counts.items():
-            tally.add(count, rows)
-        tally.reuse(stored.reused)
+        (self.work.held or tally).stored(stored.counts, stored.reused)
         tally.see(stored.seen)
         self._charge(stored.costs)
         self._hosts |= stored.hosts
-        self._unflushed += stored.seen
+        self._unflushed += 0 if self.work.held is not None else stored.seen
         self.work.memory.put(stored.known)
         self.work.on_rows()
 

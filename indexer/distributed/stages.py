@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from indexer.bulk import Held
 from indexer.distributed.parcels import (
     Broken,
     Costs,
@@ -60,17 +61,17 @@ class StoreAddress:
 class Setup:
     """Everything that the workers of a run need to know.
 
-    `preprocessor` is the encoder's, pickled: only those who use it pay for what it imports, and
+    `preprocessor` gives the encoder's, pickled: only those who use it pay for what it imports, and
     what goes wrong then is an error of the run (a worker that cannot start is started again and
     again). `staged` gets the embeddings of earlier runs out of the cluster's object store: one
-    copy for all workers of a machine.
+    copy for all workers of a machine. With `held` rows are checked and staged, and not stored.
     """
 
     identity: ModelIdentity
     model: str
     device: str
     precision: str
-    preprocessor: bytes
+    preprocessor: Callable[[], bytes]
     limits: ImageLimits
     fetch: FetchOptions
     staged: Callable[[], StagedEmbeddings]
@@ -78,6 +79,7 @@ class Setup:
     shards: ShardFolder
     collection: str
     store: StoreAddress
+    held: Held | None = None
 
 
 class _Worker:
@@ -109,7 +111,7 @@ class Prepare(_Worker):
 
     @cached_property
     def _preprocessor(self) -> Preprocessor:
-        preprocessor: Preprocessor = pickle.loads(self.setup.preprocessor)
+        preprocessor: Preprocessor = pickle.loads(self.setup.preprocessor())
         return preprocessor
 
     @cached_property
@@ -151,13 +153,7 @@ class Encode(_Worker):
 
         setup = self.setup
         encoder = load_encoder(setup.model, device=setup.device, precision=setup.precision)
-        if encoder.identity.fingerprint != setup.identity.fingerprint:
-            raise ModelMismatchError(
-                f"The model {setup.model!r} on {socket.gethostname()} "
-                f"({encoder.identity.fingerprint[:12]}) is not the one that the run was started "
-                f"with ({setup.identity.fingerprint[:12]}).",
-                hint="Put the same files of the model on every machine of the cluster.",
-            )
+        check_same(encoder.identity, setup.identity, setup.model)
         return encoder
 
     def work(self, parcels: Sequence[Prepared]) -> list[Embedded]:
@@ -193,6 +189,17 @@ class Encode(_Worker):
         )
 
 
+def check_same(found: ModelIdentity, wanted: ModelIdentity, model: str) -> None:
+    """Raise ModelMismatchError if the model here is another one than that of the run."""
+    if found.fingerprint != wanted.fingerprint:
+        raise ModelMismatchError(
+            f"The model {model!r} on {socket.gethostname()} ({found.fingerprint[:12]}) is not the "
+            f"one that the run was started with ({wanted.fingerprint[:12]}).",
+            hint="Put the same files of the model on every machine of the cluster. If they have "
+            "changed since the collection was made, index into another one.",
+        )
+
+
 class Store(_Worker):
     """Writes a shard, then its rows into the database, or leaves that to the driver."""
 
@@ -217,12 +224,16 @@ class Store(_Worker):
                 stage_entities(self.setup.shards, name, [write.entity for write in writes])
             tally.passed(Stage.STAGE, len(writes))
         if self.setup.store.shared:
-            return [store_parcels(self._store, parcels, Costs.of(tally))]
+            return [store_parcels(self._store, parcels, Costs.of(tally), self.setup.held)]
         return [Staged(tuple(parcels), Costs.of(tally))]
 
 
-def store_parcels(store: PatientStore, parcels: Sequence[Embedded], costs: Costs) -> Stored:
+def store_parcels(
+    store: PatientStore, parcels: Sequence[Embedded], costs: Costs, held: Held | None = None
+) -> Stored:
     """Bring parcels into the database; what became of their rows. `costs`: those of staging.
+
+    With `held`, which is asked in its place, the database does not hear of them yet.
 
     Raises:
         StoreUnavailableError, StoreError: from the store; the same call may be made again.
@@ -237,10 +248,11 @@ def store_parcels(store: PatientStore, parcels: Sequence[Embedded], costs: Costs
             column_writes(store, changed) if changed else ([], []),
         ):
             failures += refused
-            done, refused = upsert_writes(store, writes)
+            done, refused = upsert_writes(held or store, writes)
             stored += done
             failures += refused
-    tally.passed(Stage.STORE, len(stored))
+    if held is None:
+        tally.passed(Stage.STORE, len(stored))
     counts = Counter(write.count for write in stored)
     counts[Count.UNCHANGED] += sum(parcel.unchanged for parcel in parcels)
     return Stored(

@@ -12,7 +12,7 @@ import numpy as np
 
 from indexer.exchange.incoming import CURE, Exchange, Incoming
 from indexer.exchange.progress import Meter, Moved
-from indexer.job import Job, database_of
+from indexer.job import Job, database_of, refuse_if_alive
 from indexer.patience import PatientStore
 from indexer.report import Failure
 from indexer.rollout import find_collection, first_version
@@ -100,8 +100,11 @@ def import_embeddings(
     placed = _place(exchange.fields, found)
     if not exchange.rows:
         raise CatalogError(f"{exchange.shown} holds no rows.", hint="Export it again.")
+    database = database_of(store, job_dir)
+    # The first run of another command fills a version that no alias leads to yet.
+    refuse_if_alive(job_dir, alias, found.name if found else None, database)
     info = found or first_version(store, alias, exchange.model, exchange.fields)
-    job = Job(job_dir, alias, _manifest(exchange, info, alias, database_of(store, job_dir)))
+    job = Job(job_dir, alias, _manifest(exchange, info, alias, database))
     run = _Run(exchange, PatientStore(store, info.name), alias, job, placed, max_failed_share)
     return run.execute(on_progress)
 

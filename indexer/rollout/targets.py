@@ -12,6 +12,7 @@ from indexer.rollout.versions import (
     Version,
     alias_and_number,
     drop_all,
+    drop_unfinished,
     live_version,
     next_version,
     versions_of,
@@ -53,16 +54,22 @@ def choose_target(
     """The collection to build, and whether it was begun before.
 
     It is gone on with if it is the highest version above the live one and what would be made now:
-    of the same model and with the same fields. With `fresh` it is dropped instead.
+    of the same model and with the same fields. With `fresh` it is dropped instead, and so is one of
+    which a bulk import did not come to its end.
 
     Raises:
         ConflictError: another run is still going and builds a version.
     """
     fields = planned_fields(catalog, options)
-    above = _above(store, alias, live)
     database = database_of(store, options.job_dir)
-    for version in above:
+
+    def refuse(version: Version) -> None:
         refuse_if_alive(options.job_dir, alias, version.name, database)
+
+    drop_unfinished(store, alias, refuse)
+    above = _above(store, alias, live)
+    for version in above:
+        refuse(version)
     if fresh:
         drop_all(store, above[-1:])
     elif above:

@@ -2,10 +2,11 @@
 
 import re
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
+from indexer.rollout.unfinished import is_marked, is_unfinished, let_imports_end, unmark
 from search.encoders.base import ModelIdentity
 from search.errors import CollectionNotFoundError, ConflictError, InvalidInputError
 from search.store.base import CollectionInfo, CollectionSpec, Store
@@ -66,20 +67,54 @@ def find_collection(store: Store, alias: str) -> CollectionInfo | None:
 
 
 def first_version(
-    store: Store, alias: str, model: ModelIdentity, fields: Sequence[Field]
+    store: Store,
+    alias: str,
+    model: ModelIdentity,
+    fields: Sequence[Field],
+    *,
+    at_once: bool = True,
 ) -> CollectionInfo:
     """Make the first collection of an alias and point the alias at it at once.
 
-    Searches see from then on what is there already. Empty versions, which failed runs and runs
-    killed between the two steps leave behind, are dropped.
+    Searches see from then on what is there already. Unless `at_once`: then `publish` does so when
+    the collection is whole. Empty versions, which failed runs and runs killed between the two steps
+    leave behind, are dropped, and those of which a bulk import did not come to its end.
     """
-    others = _names_by_number(store, alias)
+    drop_unfinished(store, alias)
     name = next_version(store, alias, model, fields)
-    store.set_alias(alias, name)
-    for other in others.values():
-        with suppress(ConflictError, CollectionNotFoundError):  # Not one of ours to drop.
-            _drop_if_unused(store, other)
+    if at_once:
+        publish(store, alias, name)
     return store.describe(name)
+
+
+def publish(store: Store, alias: str, collection: str) -> None:
+    """Point the alias at its first collection, and drop what failed runs have left of it."""
+    store.set_alias(alias, collection)
+    for other in _names_by_number(store, alias).values():
+        if other != collection:
+            with suppress(ConflictError, CollectionNotFoundError):  # Not one of ours to drop.
+                _drop_if_unused(store, other)
+
+
+def drop_unfinished(
+    store: Store, alias: str, refuse: Callable[[Version], None] = lambda version: None
+) -> list[str]:
+    """Drop the versions of an alias whose bulk import never came to its end; their names.
+
+    Raises:
+        Whatever `refuse` raises, which is shown each of them before it is dropped.
+    """
+    dropped = []
+    for version in versions_of(store, alias):
+        info = version.info
+        if is_unfinished(info):
+            refuse(version)
+            let_imports_end(store, info.name)
+        if is_marked(info):
+            unmark(store, info.name)
+        if is_unfinished(info):
+            dropped += drop_all(store, [version])
+    return dropped
 
 
 def next_version(store: Store, alias: str, model: ModelIdentity, fields: Sequence[Field]) -> str:

@@ -102,6 +102,11 @@ class ImportState:
     failure: str | None
     progress: str
 
+    @property
+    def ended(self) -> bool:
+        """Whether the server does nothing more about it."""
+        return self.done or self.failure is not None
+
 
 @dataclass(frozen=True, slots=True)
 class SearchRequest:
@@ -209,8 +214,8 @@ class Store(Protocol):
     def import_state(self, task: int) -> ImportState:
         """How far the server is with an import."""
 
-    def imports(self, collection: str) -> int:
-        """How many imports into a collection the server has been asked for."""
+    def imports(self, collection: str) -> list[ImportState]:
+        """All imports into a collection that the server has been asked for."""
 
     def refresh(self, collection: str) -> None:
         """Have a server load what imports have added; it may take a while until all is there."""

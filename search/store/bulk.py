@@ -22,6 +22,7 @@ from search.types import FieldType
 
 if TYPE_CHECKING:
     import pyarrow as pa
+    from pymilvus import BulkInsertState
 
 _MANY = 100_000
 """More tasks than are ever asked for."""
@@ -89,18 +90,23 @@ def begin(db: Connection, collection: str, file: str) -> int:
 
 def state(db: Connection, task: int) -> ImportState:
     """What the server says of an import."""
-    told = db.call(_handler(db).get_bulk_insert_state, task)
+    return _state(db.call(_handler(db).get_bulk_insert_state, task))
+
+
+def states(db: Connection, collection: str) -> list[ImportState]:
+    """What the server says of all imports into a collection."""
+    return [
+        _state(told) for told in db.call(_handler(db).list_bulk_insert_tasks, _MANY, collection)
+    ]
+
+
+def _state(told: "BulkInsertState") -> ImportState:
     failed = told.state in (told.ImportFailed, told.ImportFailedAndCleaned)
     return ImportState(
         done=told.state == told.ImportCompleted,
         failure=(told.failed_reason or "it does not say why") if failed else None,
         progress=f"{told.state_name}, {told.progress}%",
     )
-
-
-def count(db: Connection, collection: str) -> int:
-    """How many imports into the collection the server knows of."""
-    return len(db.call(_handler(db).list_bulk_insert_tasks, _MANY, collection))
 
 
 def _encoded(spec: CollectionSpec, entities: Sequence[Entity]) -> Iterator[tuple[Entity, rows.Row]]:

@@ -175,9 +175,9 @@ class MilvusStore:
         """How far the server is with an import."""
         return bulk.state(self._db, task)
 
-    def imports(self, collection: str) -> int:
-        """How many imports into a collection the server has been asked for."""
-        return bulk.count(self._db, self._read.own(collection).name)
+    def imports(self, collection: str) -> list[ImportState]:
+        """All imports into a collection that the server has been asked for."""
+        return bulk.states(self._db, self._read.own(collection).name)
 
     def refresh(self, collection: str) -> None:
         """Have a server load what imports have added; see `Store.refresh`."""

@@ -10,8 +10,9 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pytest
@@ -22,7 +23,8 @@ from indexer.distributed.cluster import check_machines
 from indexer.shard_folder import ShardFolder
 from indexer.staging import StagedEmbeddings
 from search.encoders import Encoder, load_encoder
-from search.errors import UnavailableError
+from search.encoders.late import LateEncoder
+from search.errors import ModelMismatchError, UnavailableError
 from search.store import Entity, Store, open_store
 from tests.s3_server import S3Missing, S3Server, running_s3, skip_or_fail
 from tests.sample_collection import sample_rows, write_catalog
@@ -149,6 +151,7 @@ class OnCluster:
 
     def __init__(self, cluster: Any, encoder: Encoder, db: str, folder: Path, alias: str) -> None:
         self.shards_dir: str | None = None
+        self.bulk_import: str | None = None
         self.cluster, self.encoder = cluster, encoder
         self.db, self.folder, self.alias = db, folder, alias
 
@@ -166,10 +169,18 @@ class OnCluster:
                     batch_size=8,
                     shard_rows=16,
                     shards_dir=self.shards_dir,
+                    bulk_import=self.bulk_import,
+                    bulk_import_rows=1,
                 ),
                 on_progress=on_progress,
                 engine=RayEngine("mini", self.db, device="cpu", address=self.cluster.address),
             )
+
+    def elsewhere(self) -> tuple[str, Path, str]:
+        """Another database and job folder."""
+        folder = self.folder / "elsewhere"
+        folder.mkdir()
+        return str(folder / "v.db"), folder, self.alias
 
     def content(self) -> dict[str, Entity]:
         with closing(open_store(self.db)) as store:
@@ -234,6 +245,29 @@ def test_it_makes_what_the_local_engine_makes_and_then_only_what_changed(
     np.testing.assert_allclose(stored[rows[1]["id"]].embedding, expected, atol=1e-5)
 
 
+def test_the_model_is_loaded_in_the_cluster_and_only_if_there_is_something_to_embed(
+    embedded: OnCluster, cluster: Any, encoder: Encoder, catalog: Path, local: Any
+) -> None:
+    first = embedded.index(catalog)
+    late = LateEncoder(encoder.identity, lambda: pytest.fail("the driver loads a model"))
+    embedded.encoder = cast(Encoder, late)
+    again = embedded.index(catalog)
+    assert (again.unchanged, again.embedded) == (first.indexed, 0)
+
+    rows = sample_rows()[:ROWS]
+    rows[1] |= {"image": rows[2]["image"]}
+    report = embedded.index(write_catalog(rows[:5], catalog.with_name("fewer.csv")))
+    assert (report.updated, report.embedded, report.unchanged) == (1, 1, 4)
+    expected = local[1][rows[2]["id"]].embedding
+    stored = embedded.content()[rows[1]["id"]]
+    np.testing.assert_allclose(stored.embedding, expected, atol=1e-5)
+
+    changed = replace(encoder.identity, fingerprint="another")
+    other = OnCluster(cluster, cast(Encoder, LateEncoder(changed, list)), *embedded.elsewhere())
+    with pytest.raises(ModelMismatchError, match="not the one that the run was started with"):
+        other.index(catalog)
+
+
 @pytest.mark.server
 def test_workers_write_into_a_server(
     cluster: Any,
@@ -248,6 +282,23 @@ def test_workers_write_into_a_server(
     report = run.index(catalog)
     assert_adds_up(report, local[0])
     assert report.indexed == local[0].indexed
+    assert_same(run.content(), local[1])
+
+
+@pytest.mark.server
+def test_a_server_imports_what_workers_have_staged(
+    cluster: Any, encoder: Encoder, catalog: Path, local: Any, milvus_uri: str, tmp_path: Path
+) -> None:
+    if os.environ.get("VITRINE_TEST_SERVER_URI"):
+        pytest.skip("The server that was given need not see the files of this machine.")
+    run = OnCluster(cluster, encoder, milvus_uri, tmp_path, "imported_on_ray")
+    run.bulk_import = str(tmp_path / "imports")
+    report = run.index(catalog)
+    assert_adds_up(report, local[0])
+    assert report.notices == local[0].notices
+    assert report.indexed == report.stage_rows.store == local[0].indexed
+    with closing(open_store(milvus_uri)) as store:
+        assert len(store.imports(report.collection)) == 1
     assert_same(run.content(), local[1])
 
 
