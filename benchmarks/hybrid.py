@@ -9,142 +9,44 @@ colour and type, attribute queries are easier here than in a catalogue whose tit
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated
 
 import numpy as np
-import pandas as pd
 import typer
 from numpy.typing import NDArray
 
 from benchmarks.hybrid_cost import cost_lines
-from benchmarks.relevance import embed_files, load_queries
+from benchmarks.hybrid_questions import (
+    Asked,
+    Catalogue,
+    Scores,
+    Values,
+    first_ten,
+    load,
+    ndcg,
+    questions,
+    recall,
+)
+from benchmarks.relevance import load_queries
 from search.encoders import load_encoder
-from search.encoders.base import Embeddings, Encoder
+from search.evaluation.bootstrap import estimate_means
 from search.lexical import LexicalIndex, corrected
-from search.lexical.words import has_digit, words_of
-from search.ranking.fusion import DEPTH, LEAST_SPREAD, WEIGHT, fused
+from search.lexical.words import words_of
+from search.ranking.fusion import DEPTH, LEAST_SPREAD, WEIGHT, WHOLE, fused
 from search.store.base import Candidate
 
-MOST = 300
-"""Most questions of a task, by lot."""
-
-TEMPLATES = ("{}", "a photo of {}", "a product photo of {}", "{} on a white background")
 LETTERS = "abcdefghijklmnopqrstuvwxyz"
 
-Values = NDArray[np.floating]
-
-
-@dataclass(frozen=True, slots=True)
-class Asked:
-    """A text and the places of its right answers."""
-
-    text: str
-    right: frozenset[int]
-
-
-@dataclass(frozen=True, slots=True)
-class Scores:
-    """What every item is worth for one text, `(n,)` each."""
-
-    visual: Values
-    words: Values
-    titles: Values
-    ensemble: Values
-
+HYBRID = "**hybrid** (weight 4, squared, 2 for all the words)"
 
 Way = Callable[[Scores], Values]
 
 
-class Catalogue:
-    """The items of a split, and texts against them."""
-
-    def __init__(self, rows: pd.DataFrame, images: Embeddings, encoder: Encoder) -> None:
-        self.rows = rows.reset_index(drop=True)
-        self.titles = list(self.rows["title"])
-        self.images = images
-        self.encoder = encoder
-        self.title_vectors = encoder.encode_texts(self.titles)
-        self.index = LexicalIndex.of((f"{n:06}", title) for n, title in enumerate(self.titles))
-        self._embedded: dict[str, tuple[Embeddings, Embeddings]] = {}
-
-    def embed(self, texts: Iterable[str]) -> None:
-        """Embed texts at once, as they stand and in the ensemble of templates."""
-        new = [text for text in dict.fromkeys(texts) if text not in self._embedded]
-        filled = [template.format(text) for text in new for template in TEMPLATES]
-        if filled:
-            found = self.encoder.encode_texts(filled).reshape(len(new), len(TEMPLATES), -1)
-            means = found.mean(axis=1)
-            means /= np.linalg.norm(means, axis=1, keepdims=True)
-            self._embedded |= dict(zip(new, zip(found[:, 0], means)))
-
-    def scores(self, text: str, *, correct: bool = True, see: str | None = None) -> Scores:
-        """`see` is what the model is asked in place of the text."""
-        seen = text if see is None else see
-        self.embed([seen])
-        plain, ensemble = self._embedded[seen]
-        words = words_of(text)
-        words = list(corrected(words, self.index).words) if correct else words
-        return Scores(
-            self.images @ plain,
-            self.index.ranking(words).shares,
-            self.title_vectors @ plain,
-            self.images @ ensemble,
-        )
-
-
-def questions(catalogue: Catalogue, seed: int = 0) -> dict[str, list[Asked]]:
-    """The questions of every task."""
-    rng = np.random.default_rng(seed)
-    titles, rows = catalogue.titles, catalogue.rows
-    same: dict[str, set[int]] = {}
-    begins: dict[str, set[int]] = {}
-    for place, title in enumerate(titles):
-        same.setdefault(title.lower(), set()).add(place)
-        begins.setdefault(title.split()[0], set()).add(place)
-    drawn = rng.choice(len(titles), min(MOST, len(titles)), replace=False).tolist()
-    brands = {b: found for b, found in begins.items() if len(found) >= 3 and b.isalpha()}
-    typed = [
-        (f"{brand} {kind}", found & set(some.index))
-        for brand, found in brands.items()
-        for kind, some in rows.groupby("article_type")
-    ]
-    numbers: dict[str, set[int]] = {}
-    for place, title in enumerate(titles):
-        for word in title.split():
-            if len(word) >= 4 and has_digit(word) and not word.isdigit():
-                numbers.setdefault(word, set()).add(place)
-    pairs = rows.groupby(["colour", "article_type"])
-    tasks = {
-        "title": [(titles[n], same[titles[n].lower()]) for n in drawn],
-        "half a title": [(_half(titles[n], rng), same[titles[n].lower()]) for n in drawn],
-        "attributes": [(" ".join(map(str, pair)).lower(), set(some.index)) for pair, some in pairs],
-        "brand": list(brands.items()),
-        "brand + type": typed,
-        "model number": list(numbers.items()),
-    }
-    fewest = {"attributes": 3, "brand + type": 3}
-    return {
-        name: [Asked(t, frozenset(r)) for t, r in asked if len(r) >= fewest.get(name, 1)][:MOST]
-        for name, asked in tasks.items()
-    }
-
-
-def _half(title: str, rng: np.random.Generator) -> str:
-    words = title.split()
-    kept = sorted(rng.choice(len(words), (len(words) + 1) // 2, replace=False))
-    return " ".join(words[n] for n in kept)
-
-
-def shipped(scores: Scores, index: LexicalIndex) -> Values:
+def shipped(scores: Scores) -> Values:
     """What `search.ranking.fusion` makes of it, as values whose order is that of its ranking."""
-    from search.lexical import WordRanking
-
-    shares = np.asarray(scores.words, dtype=np.float32)
-    order = np.flatnonzero(shares > 0)
-    order = order[np.argsort(-shares[order], kind="stable")]
+    index = scores.ranking.index
 
     def candidates(places: NDArray[np.int64]) -> Iterator[Candidate]:
         for place in places.tolist():
@@ -152,18 +54,21 @@ def shipped(scores: Scores, index: LexicalIndex) -> Values:
             yield Candidate(index.ids[place], score, {}, np.zeros(0, np.float32))
 
     near = candidates(np.argsort(-scores.visual, kind="stable"))
-    ranking = WordRanking(index, order, shares)
-    values = np.zeros(len(shares))
-    for rank, each in enumerate(fused(list(near), list(candidates(order[:DEPTH])), ranking)):
+    worded = candidates(scores.ranking.found[:DEPTH])
+    values = np.zeros(len(scores.visual))
+    for rank, each in enumerate(fused(list(near), list(worded), scores.ranking)):
         values[index.places[each.id]] = -rank
     return values
 
 
-def weighed(visual: Values, words: Values, weight: float, power: float) -> Values:
-    """The shipped formula, its weight and power to be chosen."""
+def weighed(
+    visual: Values, scores: Scores, weight: float, power: float, whole: float = 0
+) -> Values:
+    """The shipped formula on these scores by picture, its numbers to be chosen."""
     best = np.sort(visual)[::-1][:DEPTH]
     spread = max(float(best[0] - best[-1]), LEAST_SPREAD)
-    found: Values = visual + weight * spread * words**power
+    added = weight * scores.words**power + whole * scores.ranking.complete
+    found: Values = visual + spread * added
     return found
 
 
@@ -177,67 +82,86 @@ def reciprocal(visual: Values, words: Values, weight: float, k: int = 60) -> Val
     return found
 
 
-def ways_of(index: LexicalIndex) -> dict[str, Way]:
-    """The ways that are compared."""
+def mixed(scores: Scores, share: float) -> Values:
+    """The shipped formula with so much of the title vector in the place of the picture."""
+    visual = (1 - share) * scores.visual + share * scores.titles
+    return weighed(visual, scores, WEIGHT, 2, WHOLE)
+
+
+WAYS: Mapping[str, Way] = {
+    "visual": lambda s: s.visual,
+    "visual, prompt ensemble": lambda s: s.ensemble,
+    "text": lambda s: s.words + 0.001 * s.visual,
+    "title vector": lambda s: s.titles,
+    "RRF, k 60": lambda s: reciprocal(s.visual, s.words, 1),
+    "RRF, k 60, words twice": lambda s: reciprocal(s.visual, s.words, 2),
+    "weight 2": lambda s: weighed(s.visual, s, 2, 1),
+    "weight 4": lambda s: weighed(s.visual, s, 4, 1),
+    "weight 4, squared": lambda s: weighed(s.visual, s, 4, 2),
+    "weight 2, 2 for all the words": lambda s: weighed(s.visual, s, 2, 1, 2),
+    "weight 2, squared, 2 for all the words": lambda s: weighed(s.visual, s, 2, 2, 2),
+    "weight 4, squared, 1 for all the words": lambda s: weighed(s.visual, s, 4, 2, 1),
+    HYBRID: shipped,
+    "weight 4, squared, 4 for all the words": lambda s: weighed(s.visual, s, 4, 2, 4),
+    "hybrid, prompt ensemble": lambda s: weighed(s.ensemble, s, WEIGHT, 2, WHOLE),
+    "hybrid, 0.2 title vector": lambda s: mixed(s, 0.2),
+    "hybrid, 0.4 title vector": lambda s: mixed(s, 0.4),
+}
+"""The ways that are compared."""
+
+
+Answers = Mapping[str, Mapping[str, Sequence[tuple[list[int], Asked]]]]
+"""The first ten of each question, by way and task."""
+
+
+def answers(catalogue: Catalogue) -> Answers:
+    """What each way finds for the questions of each task."""
+    tasks = questions(catalogue)
+    catalogue.embed(q.text for asked in tasks.values() for q in asked)
+    scored = {name: [(catalogue.scores(q.text), q) for q in asked] for name, asked in tasks.items()}
     return {
-        "visual": lambda s: s.visual,
-        "visual, prompt ensemble": lambda s: s.ensemble,
-        "text": lambda s: s.words + 0.001 * s.visual,
-        "title vector": lambda s: s.titles,
-        "RRF, k 60": lambda s: reciprocal(s.visual, s.words, 1),
-        "RRF, k 60, words twice": lambda s: reciprocal(s.visual, s.words, 2),
-        "weight 1": lambda s: weighed(s.visual, s.words, 1, 1),
-        "weight 2": lambda s: weighed(s.visual, s.words, 2, 1),
-        "weight 4": lambda s: weighed(s.visual, s.words, 4, 1),
-        "weight 2, squared": lambda s: weighed(s.visual, s.words, 2, 2),
-        "**hybrid** (weight 4, squared)": lambda s: shipped(s, index),
-        "weight 6, squared": lambda s: weighed(s.visual, s.words, 6, 2),
-        "hybrid, prompt ensemble": lambda s: weighed(s.ensemble, s.words, WEIGHT, 2),
-        "hybrid, 0.2 title vector": lambda s: weighed(
-            0.8 * s.visual + 0.2 * s.titles, s.words, WEIGHT, 2
-        ),
-        "hybrid, 0.4 title vector": lambda s: weighed(
-            0.6 * s.visual + 0.4 * s.titles, s.words, WEIGHT, 2
-        ),
+        way: {name: [(first_ten(value(s)), q) for s, q in some] for name, some in scored.items()}
+        for way, value in WAYS.items()
     }
 
 
-def first_ten(values: Values) -> list[int]:
-    """The places of the ten best, ties by place."""
-    found: list[int] = np.argsort(-values, kind="stable")[:10].tolist()
-    return found
-
-
-def ndcg(ranked: Sequence[int], right: frozenset[int]) -> float:
-    """nDCG@10 with gains of 1."""
-    gained = sum(1 / np.log2(n + 2) for n, place in enumerate(ranked) if place in right)
-    return float(gained / sum(1 / np.log2(n + 2) for n in range(min(10, len(right)))))
-
-
-def recall(ranked: Sequence[int], right: frozenset[int]) -> float:
-    """Recall@10, of at most ten."""
-    return len(right.intersection(ranked)) / min(10, len(right))
-
-
-def task_lines(catalogue: Catalogue) -> list[str]:
+def task_lines(found: Answers) -> list[str]:
     """A Markdown table: each way on each task, nDCG@10 / recall@10."""
-    tasks = questions(catalogue)
-    catalogue.embed(q.text for asked in tasks.values() for q in asked)
-    lines = [
-        "\n| nDCG@10 / recall@10 | "
-        + " | ".join(f"{name} ({len(asked)})" for name, asked in tasks.items())
-        + " |\n|---|"
-        + "---|" * len(tasks)
-    ]
-    scored = {name: [catalogue.scores(q.text) for q in asked] for name, asked in tasks.items()}
-    for way, value in ways_of(catalogue.index).items():
-        cells = []
-        for name, asked in tasks.items():
-            ranked = [first_ten(value(each)) for each in scored[name]]
-            gains = [ndcg(found, q.right) for found, q in zip(ranked, asked)]
-            found_ = [recall(found, q.right) for found, q in zip(ranked, asked)]
-            cells.append(f"{np.mean(gains):.3f} / {np.mean(found_):.3f}")
+    tasks = found[HYBRID]
+    heads = " | ".join(f"{name} ({len(asked)})" for name, asked in tasks.items())
+    lines = [f"\n| nDCG@10 / recall@10 | {heads} |\n|---|" + "---|" * len(tasks)]
+    for way, of_task in found.items():
+        cells = [
+            f"{np.mean([ndcg(ranked, q.right) for ranked, q in some]):.3f} / "
+            f"{np.mean([recall(ranked, q.right) for ranked, q in some]):.3f}"
+            for some in of_task.values()
+        ]
         lines.append(f"| {way} | " + " | ".join(cells) + " |")
+    return lines
+
+
+def compared_lines(found: Answers) -> list[str]:
+    """A Markdown table: hybrid against the better of the two alone, by paired bootstrap.
+
+    The better one is that of the higher mean over the task; `search.evaluation.bootstrap`.
+    """
+    lines = [
+        "\n| nDCG@10 | better alone | hybrid | difference, 95 % interval | better / worse in |\n"
+        "|---|---|---|---|---|"
+    ]
+    for task, asked in found[HYBRID].items():
+        gains = {
+            way: np.array([ndcg(ranked, q.right) for ranked, q in found[way][task]])
+            for way in ("visual", "text", HYBRID)
+        }
+        alone = max(("visual", "text"), key=lambda way: gains[way].mean())
+        gained = gains[HYBRID] - gains[alone]
+        known = estimate_means(gained[:, None])
+        lines.append(
+            f"| {task} ({len(asked)}) | {alone} {gains[alone].mean():.4f} "
+            f"| {gains[HYBRID].mean():.4f} | {known.means[0]:+.4f}, {known.low[0]:+.4f} to "
+            f"{known.high[0]:+.4f} | {np.sum(gained > 1e-9)} / {np.sum(gained < -1e-9)} |"
+        )
     return lines
 
 
@@ -273,18 +197,13 @@ def typo_lines(catalogue: Catalogue, seed: int = 0) -> list[str]:
         catalogue.embed(t for text, _ in asked for t in (text, _read(text, catalogue.index)))
         plain = {"as written": False, "corrected": True}
         for how, correct in plain.items():
-            lines.append(
-                _typo_line(
-                    f"{name}, {how}",
-                    [(catalogue.scores(t, correct=correct), q) for t, q in asked],
-                    catalogue,
-                )
-            )
+            written = [(catalogue.scores(t, correct=correct), q) for t, q in asked]
+            lines.append(_typo_line(f"{name}, {how}", written))
         read = [(_read(t, catalogue.index), q) for t, q in asked]
         seen = [(catalogue.scores(t, see=see), q) for (t, q), (see, _) in zip(asked, read)]
-        lines.append(_typo_line(f"{name}, corrected for the model too", seen, catalogue))
+        lines.append(_typo_line(f"{name}, corrected for the model too", seen))
         right = [(catalogue.scores(q.text), q) for q in tasks[name]]
-        lines.append(_typo_line(f"{name}, without typos", right, catalogue))
+        lines.append(_typo_line(f"{name}, without typos", right))
     return lines
 
 
@@ -292,11 +211,10 @@ def _read(text: str, index: LexicalIndex) -> str:
     return " ".join(corrected(words_of(text), index).words)
 
 
-def _typo_line(name: str, scored: list[tuple[Scores, Asked]], catalogue: Catalogue) -> str:
-    ways = ways_of(catalogue.index)
+def _typo_line(name: str, scored: list[tuple[Scores, Asked]]) -> str:
     cells = []
-    for way in ("text", "**hybrid** (weight 4, squared)", "visual"):
-        found = [recall(first_ten(ways[way](scores)), asked.right) for scores, asked in scored]
+    for way in ("text", HYBRID, "visual"):
+        found = [recall(first_ten(WAYS[way](scores)), asked.right) for scores, asked in scored]
         cells.append(f"{np.mean(found):.3f}")
     return f"| {name} | " + " | ".join(cells) + " |"
 
@@ -317,19 +235,6 @@ def misread_lines(index: LexicalIndex) -> list[str]:
     ]
 
 
-def load(folder: Path, split: str, encoder: Encoder, keep: Path | None) -> Catalogue:
-    """The items of a split, their embeddings kept in a folder if there is one."""
-    rows = pd.read_csv(folder / "catalog.csv", dtype=str, keep_default_na=False)
-    rows = rows[rows["split"] == split]
-    kept = keep / f"hybrid-{split}-{encoder.identity.fingerprint[:12]}.npy" if keep else None
-    if kept is not None and kept.exists():
-        return Catalogue(rows, np.load(kept), encoder)
-    images = embed_files(encoder, [folder / path for path in rows["image"]])
-    if kept is not None:
-        np.save(kept, images)
-    return Catalogue(rows, images, encoder)
-
-
 def main(
     folder: Annotated[Path, typer.Argument(help="The folder of the catalogue.")],
     split: Annotated[str, typer.Option(help="The split: test, or train to choose by.")] = "test",
@@ -340,7 +245,9 @@ def main(
     encoder = load_encoder("mini", device="cpu")
     catalogue = load(folder, split, encoder, keep)
     lines = [f"{len(catalogue.titles):,} items of split {split}"]
-    lines += [*task_lines(catalogue), *typo_lines(catalogue), *misread_lines(catalogue.index)]
+    found = answers(catalogue)
+    lines += [*task_lines(found), *compared_lines(found)]
+    lines += [*typo_lines(catalogue), *misread_lines(catalogue.index)]
     for items in cost or ():
         lines += cost_lines(catalogue.titles, catalogue.images, encoder, items)
     typer.echo("\n".join(lines))

@@ -41,13 +41,8 @@ class Answers:
         check_fields(query, found.fields)
         meaning = meaning_of(query, serving.encoder, partial(self._embed, serving=serving))
         clock.lap("encode")
-        words, on_words = self._words(query, meaning, found)
-        if words is not None:
-            clock.lap("words")
-        judgement, on_relevance = None, list[str]()
-        if query.relevance or query.min_relevance is not None:
-            judgement, on_relevance = self.judges.judge(meaning, found, serving.encoder)
-            clock.lap("relevance")
+        words, on_words = self._words(query, meaning, found, clock)
+        judgement, on_relevance = self._judgement(query, meaning, serving, clock)
         stage = self._second_stage(query, meaning, serving)
         asked = replace(self._asked(query, found, meaning, judgement, words), second_stage=stage)
         hits, ranking = hits_of(asked)
@@ -98,8 +93,18 @@ class Answers:
             least = judgement.least_score(query.min_relevance)
         return Asked(query, request, self.store, collection, meaning.exclusion, least, words)
 
+    def _judgement(
+        self, query: Query, meaning: Meaning, serving: Serving, clock: StageClock
+    ) -> tuple[Judgement | None, list[str]]:
+        """What the query's scores are worth, if it asks, and what people should be told of it."""
+        if not query.relevance and query.min_relevance is None:
+            return None, []
+        judged = self.judges.judge(meaning, serving.collection, serving.encoder)
+        clock.lap("relevance")
+        return judged
+
     def _words(
-        self, query: Query, meaning: Meaning, collection: CollectionSpec
+        self, query: Query, meaning: Meaning, collection: CollectionSpec, clock: StageClock
     ) -> tuple[WordRanking | None, list[str]]:
         """The query's words looked up, if its mode wants that, and what was read out of them."""
         if query.mode == "visual":
@@ -108,7 +113,9 @@ class Answers:
         if query.mode == "hybrid" and not texts:
             return None, []
         index = self.indexes.index(collection)
-        return words_asked(texts, index, query.mode, literal=query.literal)
+        ranking, notes = words_asked(texts, index, query.mode, literal=query.literal)
+        clock.lap("words")
+        return ranking, notes
 
     def _second_stage(self, query: Query, meaning: Meaning, serving: Serving) -> SecondStage | None:
         if query.rerank is None:

@@ -47,6 +47,12 @@ class Settings(BaseSettings):
         min_length=1,
         description="Folder or address of all jobs' embeddings; default: each job's folder.",
     )
+    bulk_import: str | None = Field(
+        None,
+        min_length=1,
+        description="Folder or address in a Milvus server's storage, for bulk imports of large new "
+        "collections; default: rows are upserted.",
+    )
     fetch_per_host: int = Field(
         8, ge=1, le=256, description="Images that are fetched from one host at once."
     )
@@ -63,6 +69,10 @@ class Settings(BaseSettings):
         "",
         description="Folders and addresses, comma-separated, below which the service's jobs may "
         "read catalogues.",
+    )
+    jobs_kept: int = Field(200, ge=1, description="Newest jobs of the service that it remembers.")
+    job_streams: int = Field(
+        32, ge=1, description="Jobs that are followed at once, as streams of events."
     )
     server: str | None = Field(
         None, description="Address of a running service, which commands then ask."
@@ -173,6 +183,11 @@ class Settings(BaseSettings):
     def calibrations(self) -> Path:
         """Where it is kept what scores are worth: a cache, which may be deleted."""
         return self._beside_db / "calibrations"
+
+    @property
+    def evaluations(self) -> Path:
+        """Where evaluations are kept that were made with --save."""
+        return self._beside_db / "evaluations"
 
     @property
     def uploads_folder(self) -> Path:

@@ -180,6 +180,7 @@ class SearchEngine:
 
     def close(self) -> None:
         """Close the store."""
+        self._judges.close()
         self._store.close()
 
     def __enter__(self) -> Self:

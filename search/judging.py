@@ -16,11 +16,13 @@ import threading
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from search.beside import begin_beside
 from search.encoders.base import Encoder
 from search.errors import VitrineError
 from search.lexical import LexicalIndex, LexicalIndexes
@@ -133,7 +135,7 @@ class Judges:
         self._store = store
         self._indexes = indexes
         self._files = None if folder is None else CalibrationFiles(folder, store.address)
-        self._beside = False
+        self._beside = self._closed = False
         self._making = threading.Lock()
         self._backgrounds: dict[str, Background] = {}
         self._held: dict[_Key, _Held] = {}
@@ -177,6 +179,10 @@ class Judges:
         if self._store.count(collection.name) >= FEWEST_ITEMS:
             self._start(_key(collection, encoder), encoder)
 
+    def close(self) -> None:
+        """The store is closed next: what is made beside the queries fails, and nobody minds."""
+        self._closed = True
+
     def _index(self, collection: CollectionSpec, calibration: Calibration) -> LexicalIndex | None:
         """The words of the collection, if they are at hand and tell anything."""
         if self._indexes is None:
@@ -205,18 +211,15 @@ class Judges:
 
     def _start(self, key: _Key, encoder: Encoder) -> None:
         """See in another thread that there is a calibration that fits, unless one is at it."""
-        if self._making.acquire(blocking=False):
-            # Not a daemon: one that ends inside a library at exit takes the process down with it.
-            threading.Thread(target=self._renew, args=(key, encoder), name="calibrate").start()
+        begin_beside(self._making, partial(self._renew, key, encoder), name="calibrate")
 
     def _renew(self, key: _Key, encoder: Encoder) -> None:
         try:
             self._fitting(key, encoder)
         except VitrineError as error:
             # The next query tries again, and has the old one meanwhile if there is one.
-            _log.warning("Calibrating %s failed: %s", key[0], error)
-        finally:
-            self._making.release()
+            if not self._closed:
+                _log.warning("Calibrating %s failed: %s", key[0], error)
 
     def _fitting(self, key: _Key, encoder: Encoder) -> Made:
         """A calibration that fits: one that is at hand, or else a new one."""

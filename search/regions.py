@@ -27,6 +27,11 @@ def has_regions(fields: Sequence[Field]) -> bool:
     return REGION in fields
 
 
+def each_item_once(fields: Sequence[Field]) -> Filter | None:
+    """The filter that leaves out parts of pictures; None where there are none to leave out."""
+    return WHOLES if has_regions(fields) else None
+
+
 def region_id(id: str, box: Box) -> str:
     """The id of the entity for a region of an item's picture."""
     return f"{id}@{box}"

@@ -140,9 +140,14 @@ class Encoders:
 
     def _begin(self, model: ModelIdentity, reason: VitrineError | None) -> _Entry:
         entry = _Entry(Future(), time.monotonic(), reason=reason)
+        # Not a daemon, as the service's own threads are and what they start would be: one that ends
+        # inside torch at exit takes the process down with it.
+        run = threading.Thread(
+            target=self._run, args=(model, entry), name="load-model", daemon=False
+        )
+        run.start()
+        # Not before: where no thread can be started, nobody is to wait for one.
         self._entries[model.fingerprint] = entry
-        # Not a daemon: one that ends inside torch at exit takes the process down with it.
-        threading.Thread(target=self._run, args=(model, entry), name="load-model").start()
         return entry
 
     def _run(self, model: ModelIdentity, entry: _Entry) -> None:

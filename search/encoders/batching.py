@@ -178,6 +178,11 @@ class BatchingEncoder:
         return _split(self._encoder.encode_pixels(np.concatenate(calls)), calls)
 
 
+def unbatched(encoder: Encoder) -> Encoder:
+    """What embeds beneath the batches and the memory, for texts that are no queries."""
+    return encoder._encoder if isinstance(encoder, BatchingEncoder) else encoder
+
+
 def _split(rows: Embeddings, calls: Sequence[Sequence[str]] | Sequence[Pixels]) -> list[Embeddings]:
     """The rows of each call."""
     ends = np.cumsum([len(call) for call in calls])[:-1]

@@ -83,7 +83,8 @@ def _contributions(
     terms = [Contribution(each.kind, each.said, float(each.vector @ embedding)) for each in shares]
     if hit.fused is not None:
         terms.append(Contribution("words", "", hit.fused - hit.score))
-    terms += [Contribution("rerank", "", hit.lift)] if hit.rerank is not None else []
+    # One of which the reranker says nothing is moved all the same, as the others are stretched.
+    terms += [Contribution("rerank", "", hit.lift)] if hit.lift or hit.rerank is not None else []
     terms += [Contribution("boost", "", hit.boost)] if hit.boost else []
     return tuple(terms)
 

@@ -70,7 +70,7 @@ _FORMATS: tuple[Format, ...] = (
 _KNOWN = ", ".join(form.name for form in _FORMATS)
 _CONVERT = f"Convert it to one of {_KNOWN}."
 _AGAIN = "Copy or download it again."
-_NOT_A_PICTURE = "Put the address of the picture itself there, and download it again."
+_NOT_A_PICTURE = "Give the picture itself: its own file, or its own address."
 
 
 def _starts(*beginnings: bytes) -> Callable[[bytes], bool]:

@@ -1,6 +1,7 @@
 """Cosines between embeddings and the values of an attribute."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -44,6 +45,13 @@ class Labeller:
                 near = embeddings[rows] @ self._worded(attribute, noun).T
                 found[rows] += shares[rows, place][:, None] * near
         return found
+
+    def steps(self, attribute: Attribute) -> list[Callable[[], Embeddings]]:
+        """Calls that embed, a few texts each, all that `cosines` may need of the attribute."""
+        if not attribute.takes_nouns:
+            return [partial(self._worded, attribute, "")]
+        nouns = [partial(self._worded, attribute, noun) for noun in self._nouns]
+        return [partial(self.ensemble, self._nouns, ("{}",)), *nouns]
 
     def ensemble(self, wordings: Sequence[str], templates: Sequence[str] = ALONE) -> Embeddings:
         """`(n, dim) float32`, L2-normalised: each wording as the mean of its templates."""

@@ -49,8 +49,8 @@ class Flagged:
 class Known:
     """How a flag did where the catalogue knows: fitted on a half of the items, judged on the other.
 
-    `shown` items of the judged half show the thing, `harmless` ones do not; `found` and
-    `false_alarms` of these were flagged.
+    `shown` items of the judged half show the thing, `harmless` ones have another value; `found`
+    and `false_alarms` of these were flagged. Items without a value count for neither.
     """
 
     shown: int
@@ -185,23 +185,26 @@ def _started(flag: Flag, items: Sequence[Item], scores: Floats) -> Moderated:
     if not flag.column:
         tail = tail_of(scores)
         return Moderated(flag, tail.threshold(flag.false_alarms), tail, None)
-    shows = np.array([said_of(item, flag.column) in flag.values for item in items])
+    values = [said_of(item, flag.column) for item in items]
+    shows = np.array([value in flag.values for value in values])
+    # Of an item without a value the catalogue does not know it: it may well show the thing.
+    harmless = np.array([bool(value) for value in values]) & ~shows
     half = np.array([hashlib.sha256(item.id.encode()).digest()[0] % 2 == 0 for item in items])
-    if not (~shows & half).any() or not (~shows & ~half).any():
+    if not (harmless & half).any() or not (harmless & ~half).any():
         raise ConfigError(
-            f"All items have one of the values of {flag.name!r}: nothing is harmless.",
+            f"Too few items have another value than those of {flag.name!r}: nothing is harmless.",
             hint="Take the column out of the flag, or values out of its list.",
             details={"flag": flag.name},
         )
-    fitted = counted_tail(scores[~shows & half]).threshold(flag.false_alarms)
+    fitted = counted_tail(scores[harmless & half]).threshold(flag.false_alarms)
     said = (scores >= fitted) & ~half
     known = Known(
         shown=int((shows & ~half).sum()),
-        harmless=int((~shows & ~half).sum()),
+        harmless=int((harmless & ~half).sum()),
         found=int((said & shows).sum()),
-        false_alarms=int((said & ~shows).sum()),
+        false_alarms=int((said & harmless).sum()),
     )
-    counted = counted_tail(scores[~shows])
+    counted = counted_tail(scores[harmless])
     return Moderated(flag, counted.threshold(flag.false_alarms), counted, known)
 
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from search.lexical.words import stems_of, words_of
+from search.lexical.words import is_common, spellings_of, stems_of, words_of
 
 if TYPE_CHECKING:
     from bm25s import BM25
@@ -28,12 +28,14 @@ class WordRanking:
 
     An item's share is its BM25 score over that of the best: more than 0 and at most 1, and 0 for
     items without any of the words. `found` are the places of those with one in the index, best
-    first; `shares`, `(n,) float32`, are all items' in order of id.
+    first; `shares`, `(n,) float32`, are all items' in order of id, and `complete`, `(n,) bool`,
+    says which items have all the words.
     """
 
     index: "LexicalIndex"
     found: NDArray[np.int64]
     shares: NDArray[np.float32]
+    complete: NDArray[np.bool_]
 
     def __len__(self) -> int:
         return len(self.found)
@@ -46,6 +48,15 @@ class WordRanking:
         """The item's share; 0 also for an item that the index does not have."""
         place = self.index.places.get(id)
         return 0.0 if place is None else float(self.shares[place])
+
+    def has_all(self, id: str) -> bool:
+        """Whether the item has all the words, in one form or another.
+
+        The commonest words of English, and words that no item has, need not be there; there is one
+        at least that is.
+        """
+        place = self.index.places.get(id)
+        return place is not None and bool(self.complete[place])
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,12 +100,40 @@ class LexicalIndex:
         """The items that have any of the words."""
         known = [self.stems[stem] for stem in stems_of(words) if stem in self.stems]
         if self.scorer is None or not known:
-            return WordRanking(self, np.zeros(0, np.int64), np.zeros(len(self.ids), np.float32))
+            nothing = np.zeros(len(self.ids), np.float32)
+            return WordRanking(self, np.zeros(0, np.int64), nothing, nothing > 0)
         scores = self.scorer.get_scores_from_ids(known)
         shares = np.round(scores / scores.max(), DECIMALS).astype(np.float32)
         found = np.flatnonzero(shares > 0)
         # The ids are in order, and a stable sort keeps them so among equals.
-        return WordRanking(self, found[np.argsort(-shares[found], kind="stable")], shares)
+        found = found[np.argsort(-shares[found], kind="stable")]
+        return WordRanking(self, found, shares, self._complete(words))
+
+    def _complete(self, words: Sequence[str]) -> NDArray[np.bool_]:
+        """Which items have all the words, `(n,) bool`; see `WordRanking.has_all`."""
+        telling = {ways[0]: ways for ways in spellings_of(words) if not is_common(ways[0][0])}
+        complete: NDArray[np.bool_] | None = None
+        for ways in telling.values():
+            having = self._with_any(ways)
+            if having is None or not having.any():
+                continue
+            complete = having if complete is None else complete & having
+            if not complete.any():  # Of a long text mostly after a few words.
+                break
+        return np.zeros(len(self.ids), bool) if complete is None else complete
+
+    def _with_any(self, ways: Iterable[Sequence[str]]) -> NDArray[np.bool_] | None:
+        """Which items have all the words of one of the ways, `(n,) bool`; None for no item."""
+        found: NDArray[np.bool_] | None = None
+        for way in ways:
+            numbers = {self.stems.get(stem) for stem in stems_of(way)}
+            if self.scorer is None or None in numbers:
+                continue
+            having = np.ones(len(self.ids), bool)
+            for number in numbers:
+                having &= self.scorer.get_scores_from_ids([number]) > 0
+            found = having if found is None else found | having
+        return found
 
 
 def _scorer(rows: list[list[int]], stems: Mapping[str, int]) -> "BM25 | None":

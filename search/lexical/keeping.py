@@ -11,11 +11,12 @@ import threading
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from functools import partial
 
+from search.beside import begin_beside
 from search.errors import InvalidQueryError, VitrineError
-from search.filters.ast import Filter
 from search.lexical.index import LexicalIndex
-from search.regions import REGION, WHOLES, has_regions
+from search.regions import REGION, each_item_once
 from search.store.base import CollectionSpec, Store
 from search.types import FieldType, FieldValue
 
@@ -75,9 +76,7 @@ class LexicalIndexes:
 
     def _start(self, collection: CollectionSpec) -> None:
         """See in another thread that the index is up to date, unless one is at it."""
-        if self._making.acquire(blocking=False):
-            # Not a daemon: one that ends inside a library at exit takes the process down with it.
-            threading.Thread(target=self._renew, args=(collection,), name="index-words").start()
+        begin_beside(self._making, partial(self._renew, collection), name="index-words")
 
     def _renew(self, collection: CollectionSpec) -> None:
         try:
@@ -95,8 +94,6 @@ class LexicalIndexes:
         except VitrineError as error:
             # The next query tries again, and has the old one meanwhile.
             _log.warning("Indexing the words of %s failed: %s", collection.name, error)
-        finally:
-            self._making.release()
 
     def _make(self, collection: CollectionSpec) -> _Held:
         count = self._count(collection)
@@ -115,14 +112,15 @@ class LexicalIndexes:
         return made
 
     def _count(self, collection: CollectionSpec) -> int:
-        return self._store.count(collection.name, _scope(collection))
+        return self._store.count(collection.name, each_item_once(collection.fields))
 
 
 def _texts(store: Store, collection: CollectionSpec) -> Iterator[tuple[str, str]]:
     """The id of each item, and all its texts: the title and the text fields, joined."""
     named = [each.name for each in collection.fields if each.type in _TEXTS and each != REGION]
     fields = ["title", *named]
-    for columns in store.values(collection.name, ["id", *fields], _scope(collection)):
+    scope = each_item_once(collection.fields)
+    for columns in store.values(collection.name, ["id", *fields], scope):
         for id, *values in zip(columns["id"], *(columns[name] for name in fields)):
             yield str(id), " ".join(map(_text, values))
 
@@ -131,11 +129,6 @@ def _text(value: FieldValue) -> str:
     if isinstance(value, list):
         return " ".join(value)
     return "" if value is None else str(value)
-
-
-def _scope(collection: CollectionSpec) -> Filter | None:
-    """Each item once, where its regions are entities of their own."""
-    return WHOLES if has_regions(collection.fields) else None
 
 
 def _key(collection: CollectionSpec) -> tuple[str, str]:

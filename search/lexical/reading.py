@@ -8,7 +8,11 @@ from search.lexical.spelling import Corrected, corrected
 from search.lexical.words import words_of
 from search.types import Mode
 
+MOST_WORDS = 100
+"""Words that are looked up, the first ones: unknown ones are compared with all that are known."""
+
 NO_WORD = "No item has any of these words."
+CUT = f"Only the first {MOST_WORDS} words were compared with those of titles."
 
 
 def words_asked(
@@ -16,10 +20,12 @@ def words_asked(
 ) -> tuple[WordRanking, list[str]]:
     """The items that have a word of the texts, and what people should be told.
 
-    Spelling is corrected unless the query is `literal`. Raises InvalidQueryError where the words
-    are all there is to go by, and none is wanted ("not red").
+    Spelling is corrected unless the query is `literal`. Words beyond MOST_WORDS do not count.
+    Raises InvalidQueryError where the words are all there is to go by, and none is wanted ("not
+    red").
     """
-    said = words_of(" ".join(texts))
+    every = words_of(" ".join(texts))
+    said = every[:MOST_WORDS]
     if mode == "text" and not said:
         raise InvalidQueryError(
             "The mode text compares words, and the query wants none.",
@@ -27,4 +33,5 @@ def words_asked(
         )
     read = Corrected(tuple(said)) if literal else corrected(said, index)
     ranking = index.ranking(read.words)
-    return ranking, read.notes if len(ranking) else [*read.notes, NO_WORD]
+    notes = [*read.notes, *([CUT] if len(every) > len(said) else [])]
+    return ranking, notes if len(ranking) else [*notes, NO_WORD]

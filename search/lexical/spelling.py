@@ -1,7 +1,7 @@
 """Words that a collection does not know, read as near ones that it does.
 
-The distance is that of Damerau and Levenshtein: a letter left out, added, replaced, or changed
-places with the next one, is one edit (F. Damerau, "A technique for computer detection and
+Edits are counted as Damerau and Levenshtein do: a letter left out, added, replaced, or changed
+places with the next one, is one (F. Damerau, "A technique for computer detection and
 correction of spelling errors", Communications of the ACM 7(3), 1964).
 """
 
@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from search.lexical.index import LexicalIndex
-from search.lexical.words import has_digit
+from search.lexical.words import has_digit, is_common
 
 SHORTEST = 4
 """Shorter words have too many neighbours."""
@@ -44,11 +44,10 @@ def corrected(words: Sequence[str], index: LexicalIndex) -> Corrected:
 
 
 def _nearest(word: str, index: LexicalIndex) -> str | None:
-    from bm25s.stopwords import STOPWORDS_EN_PLUS
     from rapidfuzz.distance import DamerauLevenshtein
     from rapidfuzz.process import extract
 
-    is_plain = len(word) >= SHORTEST and not has_digit(word) and word not in STOPWORDS_EN_PLUS
+    is_plain = len(word) >= SHORTEST and not has_digit(word) and not is_common(word)
     if not is_plain or index.knows(word):
         return None
     most = 2 if len(word) >= LONG else 1

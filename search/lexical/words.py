@@ -2,7 +2,7 @@
 
 import re
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 _WORD = re.compile(r"[^\W_]+(?:-[^\W_]+)*")
 _APOSTROPHES = str.maketrans("", "", "'`\u2019\u00b4")
@@ -20,6 +20,39 @@ def words_of(text: str) -> list[str]:
         parts = word.split("-")
         found += ["".join(parts), *parts] if len(parts) > 1 else parts
     return found
+
+
+def spellings_of(words: Sequence[str]) -> list[tuple[tuple[str, ...], ...]]:
+    """The words of a text, as `words_of` gives them, each in the ways that it may be written.
+
+    "tshirt", "t", "shirt" are one word, which is written "tshirt", or "t" and "shirt".
+    """
+    found: list[tuple[tuple[str, ...], ...]] = []
+    at = 0
+    while at < len(words):
+        word = words[at]
+        parts = _parts(word, words[at + 1 : at + 1 + len(word)])
+        found.append(((word,), parts) if parts else ((word,),))
+        at += 1 + len(parts)
+    return found
+
+
+def _parts(word: str, following: Sequence[str]) -> tuple[str, ...]:
+    """The first of the words that follow, if they are the word in its parts."""
+    size = 0
+    for count, part in enumerate(following, start=1):
+        size += len(part)
+        if size >= len(word):
+            parts = tuple(following[:count])
+            return parts if count > 1 and "".join(parts) == word else ()
+    return ()
+
+
+def is_common(word: str) -> bool:
+    """Whether it is one of the commonest words of English: "with", "the"."""
+    from bm25s.stopwords import STOPWORDS_EN_PLUS
+
+    return word in STOPWORDS_EN_PLUS
 
 
 def has_digit(word: str) -> bool:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import islice
 
 import numpy as np
 
@@ -127,16 +128,17 @@ class Asked:
 
     def _allowed(self, words: WordRanking, most: int) -> list[str]:
         """The first ids by words that satisfy the filter and are not left out."""
-        named = [id for id in words.ids() if id not in self.request.exclude_ids]
+        named = (id for id in words.ids() if id not in self.request.exclude_ids)
         if self.request.filter is None:
-            return named[:most]
+            return list(islice(named, most))
         # Of a wide filter enough are among the first; a narrow one has few ids itself.
-        first = named[: GROWTH * most]
+        first = list(islice(named, GROWTH * most))
         among = And((self.request.filter, Comparison("id", Op.IN, tuple(first))))
         allowed = set(self.store.scan_ids(self.collection.name, among)) if first else set()
-        if len(allowed) < most and len(named) > len(first):
+        rest = list(named) if len(allowed) < most else []
+        if rest:
             allowed = set(self.store.scan_ids(self.collection.name, self.request.filter))
-        return [id for id in named if id in allowed][:most]
+        return [id for id in (*first, *rest) if id in allowed][:most]
 
     def _by_score(
         self, limit: int, fields: Sequence[str], embeddings: bool, also: Filter | None

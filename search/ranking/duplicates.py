@@ -2,6 +2,8 @@
 
 from collections.abc import Sequence
 
+import numpy as np
+
 from search.ranking.groups import Group
 from search.ranking.similarity import similarities
 
@@ -16,12 +18,14 @@ def collapsed(groups: Sequence[Group], threshold: float = NEARLY_THE_SAME) -> li
     it. So no two that stay are as similar as `threshold`, or more.
     """
     alike = similarities(groups)
-    stays: list[int] = []
+    stays = np.zeros(len(groups), dtype=bool)
     members = [list(group.members) for group in groups]
     for index in range(len(groups)):
-        nearest = max(stays, key=lambda other: alike[index, other], default=None)
-        if nearest is not None and alike[index, nearest] >= threshold:
+        near = np.where(stays, alike[index], -np.inf)
+        nearest = int(near.argmax())
+        if near[nearest] >= threshold:
             members[nearest] += members[index]
         else:
-            stays.append(index)
-    return [Group(tuple(members[index]), groups[index].boost) for index in stays]
+            stays[index] = True
+    kept = np.flatnonzero(stays).tolist()
+    return [Group(tuple(members[index]), groups[index].boost) for index in kept]

@@ -1,13 +1,15 @@
 """What the picture says and what the words say, put into one ranking.
 
-    fused = score + WEIGHT * spread * share ** 2
+    fused = score + spread * (WEIGHT * share ** 2 + WHOLE * has_all)
 
 `score` is the cosine similarity, `share` the item's BM25 score over the best one's
-(`search.lexical.WordRanking`), `spread` how far the scores of the first DEPTH pictures lie apart:
-cosines lie within a narrow band, another one for each model and query. The square keeps items that
-lack one of the words well behind those that have all of them. A convex combination of normalised
-scores is what S. Bruch et al. recommend ("An analysis of fusion functions for hybrid retrieval",
-ACM TOIS 42(1), 2023); docs/hybrid.md compares it with reciprocal rank fusion.
+(`search.lexical.WordRanking`), `has_all` 1 for an item that has all the words and 0 for others,
+`spread` how far the scores of the first DEPTH pictures lie apart: cosines lie within a narrow band,
+another one for each model and query. The square keeps items that lack a rare word well behind, and
+WHOLE those that lack a common one, for which BM25 takes hardly anything off: the women's shirt
+whose picture is better is not what "men printed black shirt" asks for. A convex combination of
+normalised scores is what S. Bruch et al. recommend ("An analysis of fusion functions for hybrid
+retrieval", ACM TOIS 42(1), 2023); docs/hybrid.md compares it with reciprocal rank fusion.
 """
 
 from collections.abc import Sequence
@@ -17,7 +19,10 @@ from search.lexical import WordRanking
 from search.store.base import Candidate
 
 WEIGHT = 4.0
-"""What having all the words counts, in spreads."""
+"""What the words count, in spreads."""
+
+WHOLE = 2.0
+"""What having all of them counts beside that, in spreads."""
 
 DEPTH = 200
 """How many items by picture, and how many by words, can have a share of the words added."""
@@ -53,8 +58,8 @@ def fused(
 
 
 def _valued(candidate: Candidate, words: WordRanking, spread: float) -> Candidate:
-    added = WEIGHT * spread * words.share(candidate.id) ** 2
-    return replace(candidate, fused=round(candidate.score + added, DECIMALS))
+    added = WEIGHT * words.share(candidate.id) ** 2 + WHOLE * words.has_all(candidate.id)
+    return replace(candidate, fused=round(candidate.score + spread * added, DECIMALS))
 
 
 def by_share(candidates: Sequence[Candidate], words: WordRanking) -> list[Candidate]:

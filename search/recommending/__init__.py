@@ -2,7 +2,7 @@
 
 from search.recommending.looks import Look, LookQuery, LookSlot, Stylist
 from search.recommending.relative import Relation, Relative, relative_filter, relative_from_text
-from search.recommending.rules import LookRules, read_rules
+from search.recommending.rules import LookRules, read_rules, rules_from_text
 from search.recommending.similar import search_similar
 
 __all__ = [
@@ -16,5 +16,6 @@ __all__ = [
     "read_rules",
     "relative_filter",
     "relative_from_text",
+    "rules_from_text",
     "search_similar",
 ]

@@ -13,7 +13,8 @@ more than by whom they are for (docs/similar.md has the figures).
 """
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -52,7 +53,17 @@ class Likeness:
 
     def slots(self, rules: LookRules, embeddings: Embeddings) -> list[str]:
         """The slot of the kind that each of `(n, dim)` embeddings shows most clearly."""
-        words = [(kind, slot) for slot, kinds in rules.slots.items() for kind in kinds]
+        slots = [slot for slot, kinds in rules.slots.items() for _ in kinds]
         with self._lock:
-            texts = self._labeller.ensemble([kind for kind, _ in words])
-        return [words[at][1] for at in (embeddings @ texts.T).argmax(axis=1).tolist()]
+            texts = np.concatenate([self._labeller.ensemble(each) for each in rules.slots.values()])
+        return [slots[at] for at in (embeddings @ texts.T).argmax(axis=1).tolist()]
+
+    def prepare(self, rules: LookRules) -> Iterator[None]:
+        """Embed all texts that looks may need, a few with every step."""
+        attributes = [default_attributes()[name] for name in LIKENED]
+        steps = [step for each in attributes for step in self._labeller.steps(each)]
+        steps += [partial(self._labeller.ensemble, kinds) for kinds in rules.slots.values()]
+        for step in steps:
+            with self._lock:
+                step()
+            yield

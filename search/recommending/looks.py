@@ -5,16 +5,17 @@ Which kinds go together is a matter of rules (`LookRules`); no model knows. With
 """
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 from search.encoders.base import Encoder
+from search.encoders.batching import unbatched
 from search.engine import SearchEngine
 from search.errors import InvalidQueryError, UnknownFieldError
 from search.filters.ast import And, Comparison, Filter, Op
-from search.recommending.kinds import Kinds, kinds_of
+from search.recommending.kinds import KIND_FIELDS, Kinds, kinds_of
 from search.recommending.likeness import Likeness
 from search.recommending.rules import LookRules, read_rules
 from search.recommending.similar import limited
@@ -87,8 +88,10 @@ class Stylist:
         self._lock = threading.Lock()
         self._likeness: tuple[str, Likeness] | None = None
 
-    def look(self, asked: LookQuery) -> Look:
+    def look(self, asked: LookQuery, rules: LookRules | None = None) -> Look:
         """What goes with the item, by slot; slots that nothing fills are empty.
+
+        `rules` are those of this look alone, in place of the stylist's. Nothing of them is kept.
 
         Raises:
             ItemNotFoundError, UnknownFieldError: as `SearchEngine.search`.
@@ -98,13 +101,15 @@ class Stylist:
         serving = self._engine.serving()
         collection = serving.collection
         _check_columns(asked.agree, collection.fields)
+        likeness = self._likeness_of(serving.encoder)
         styling = _Styling(
             self._engine,
-            self._rules,
+            rules or self._rules,
             asked,
             self._engine.item(asked.id),
-            kinds_of(self._engine.store, collection, self._rules, asked.kind_field),
-            self._likeness_of(serving.encoder),
+            kinds_of(self._engine.store, collection, rules or self._rules, asked.kind_field),
+            likeness,
+            likeness if rules is None else Likeness(unbatched(serving.encoder)),
             collection,
         )
         own = styling.own_slot()
@@ -112,17 +117,29 @@ class Stylist:
         field = styling.kinds.field if styling.kinds else None
         return Look(styling.item, own, field, found, collection.name, collection.model.name)
 
+    def prepare(self) -> Iterator[None]:
+        """Embed the texts of the rules, a few with every step, so that no look has to.
+
+        Nothing is embedded for a collection without a column that may say kinds: those who ask
+        for its looks are few, and wait for the first. Raises as `SearchEngine.serving`.
+        """
+        serving = self._engine.serving()
+        names = {field.name for field in serving.collection.fields}
+        if not names.isdisjoint(KIND_FIELDS):
+            yield from self._likeness_of(serving.encoder).prepare(self._rules)
+
     def _likeness_of(self, encoder: Encoder) -> Likeness:
         with self._lock:
             model = encoder.identity.fingerprint
             if self._likeness is None or self._likeness[0] != model:
-                self._likeness = (model, Likeness(encoder))
+                # Texts of rules are kept here, and take nothing of what queries have.
+                self._likeness = (model, Likeness(unbatched(encoder)))
             return self._likeness[1]
 
 
 @dataclass(frozen=True, slots=True)
 class _Styling:
-    """One look in the making."""
+    """One look in the making; `shown` says slots by pictures, where no column says kinds."""
 
     engine: SearchEngine
     rules: LookRules
@@ -130,6 +147,7 @@ class _Styling:
     item: Item
     kinds: Kinds | None
     likeness: Likeness
+    shown: Likeness
     collection: CollectionSpec
 
     def own_slot(self) -> str:
@@ -139,7 +157,7 @@ class _Styling:
         if slot is not None:
             return slot
         _, embeddings = self.engine.store.embeddings(self.collection.name, [self.item.id])
-        return self.likeness.slots(self.rules, embeddings)[0]
+        return self.shown.slots(self.rules, embeddings)[0]
 
     def wanted(self, own: str) -> Sequence[str]:
         """The slots to fill, in order."""
@@ -189,7 +207,7 @@ class _Styling:
             return ()
         ids, own, others = ids[1:], embeddings[0], embeddings[1:]
         if self.kinds is None:
-            shown = self.likeness.slots(self.rules, others)
+            shown = self.shown.slots(self.rules, others)
             fits = np.flatnonzero([each == slot for each in shown])
             ids, others = [ids[place] for place in fits], others[fits]
         hits = [

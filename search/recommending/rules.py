@@ -1,13 +1,13 @@
 """What goes with what: slots, the kinds that fill them, and which slots complete which."""
 
 import tomllib
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 from types import MappingProxyType
 
-from search.errors import ConfigError
+from search.errors import ConfigError, InvalidQueryError
 
 _SHIPPED = Path(__file__).with_name("looks.toml")
 _FORM = (
@@ -20,35 +20,31 @@ _FORM = (
 class LookRules:
     """The kinds of each slot, and the slots that complete each, in the order to show them.
 
-    Raises ConfigError: a kind in two slots, a slot without kinds, or one that is not there.
+    Raises InvalidQueryError: a kind in two slots or without a letter or digit, a slot without
+    kinds, or one that is not there.
     """
 
     slots: Mapping[str, tuple[str, ...]]
     goes_with: Mapping[str, tuple[str, ...]]
+    _slot_by_form: Mapping[str, str] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         if len(self.slots) < 2 or not all(self.slots.values()):
-            raise ConfigError("A look needs at least two slots with kinds.", hint=_FORM)
+            raise InvalidQueryError("A look needs at least two slots with kinds.", hint=_FORM)
         named = {*self.goes_with, *(slot for some in self.goes_with.values() for slot in some)}
         if unknown := sorted(named - set(self.slots)):
-            raise ConfigError(
+            raise InvalidQueryError(
                 f"There is no slot {unknown[0]!r}.",
                 hint=f"There are {', '.join(self.slots)}.",
                 details={"slot": unknown[0]},
             )
-        owners: dict[str, str] = {}
-        for slot, kinds in self.slots.items():
-            for kind in kinds:
-                if owners.setdefault(_forms(kind)[0], slot) != slot:
-                    raise ConfigError(
-                        f"{kind!r} is in the slots {owners[_forms(kind)[0]]!r} and {slot!r}.",
-                        hint="Take it out of one of them.",
-                        details={"kind": kind},
-                    )
+        _check_kinds(self.slots)
+        known = {form: slot for slot, kinds in self.slots.items() for form in _all_forms(kinds)}
+        object.__setattr__(self, "_slot_by_form", MappingProxyType(known))
 
     def slot_of(self, kind: str) -> str | None:
         """The slot of a kind, whatever its capitals, hyphens and plural; None if it has none."""
-        known = {form: slot for slot, kinds in self.slots.items() for form in _all_forms(kinds)}
+        known = self._slot_by_form
         return next((known[form] for form in _forms(kind) if form in known), None)
 
     def slots_with(self, slot: str) -> tuple[str, ...]:
@@ -64,14 +60,44 @@ def read_rules(path: Path | None = None) -> LookRules:
     if path is None:
         return _shipped()
     try:
-        read = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+        return rules_from_text(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else error
         raise ConfigError(f"Cannot read {path}: {reason}.", hint=_FORM) from error
+    except InvalidQueryError as error:
+        raise ConfigError(
+            f"{path}: {error.message}", hint=error.hint, details=error.details
+        ) from error
+
+
+def rules_from_text(text: str) -> LookRules:
+    """The rules that a text in TOML says; InvalidQueryError if it says something else."""
+    try:
+        read = tomllib.loads(text)
+    except (ValueError, RecursionError) as error:  # Of brackets in brackets there is no end.
+        reason = error if isinstance(error, ValueError) else "it is nested too deep"
+        raise InvalidQueryError(f"The rules are no TOML: {reason}.", hint=_FORM) from error
     if set(read) != {"slots", "with"} or not all(map(_is_table, read.values())):
-        raise ConfigError(f"{path} does not say which slots there are and what goes with what.",
-                          hint=_FORM)  # fmt: skip
-    return LookRules(_frozen(read["slots"]), _frozen(read["with"]))
+        raise InvalidQueryError(
+            "The rules do not say which slots there are and what goes with what.", hint=_FORM
+        )
+    return LookRules(frozen_table(read["slots"]), frozen_table(read["with"]))
+
+
+def _check_kinds(slots: Mapping[str, Sequence[str]]) -> None:
+    """InvalidQueryError for a kind in two slots, or one that no value of a column can be."""
+    owners: dict[str, str] = {}
+    for slot, kinds in slots.items():
+        for kind in kinds:
+            form = _forms(kind)[0]
+            if not form:
+                raise InvalidQueryError(f"A kind of {slot!r} has no letter or digit.", hint=_FORM)
+            if owners.setdefault(form, slot) != slot:
+                raise InvalidQueryError(
+                    f"{kind!r} is in the slots {owners[form]!r} and {slot!r}.",
+                    hint="Take it out of one of them.",
+                    details={"kind": kind},
+                )
 
 
 @cache
@@ -81,12 +107,13 @@ def _shipped() -> LookRules:
 
 def _is_table(value: object) -> bool:
     return isinstance(value, dict) and all(
-        isinstance(some, list) and all(isinstance(each, str) and each.strip() for each in some)
+        isinstance(some, list) and all(isinstance(each, str) for each in some)
         for some in value.values()
     )
 
 
-def _frozen(table: Mapping[str, list[str]]) -> Mapping[str, tuple[str, ...]]:
+def frozen_table(table: Mapping[str, Sequence[str]]) -> Mapping[str, tuple[str, ...]]:
+    """Lists by name that nobody changes any more."""
     return MappingProxyType({name: tuple(some) for name, some in table.items()})
 
 

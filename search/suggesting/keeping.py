@@ -11,10 +11,11 @@ import time
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from functools import partial
 
+from search.beside import begin_beside
 from search.errors import VitrineError
-from search.filters.ast import Filter
-from search.regions import REGION, WHOLES, has_regions
+from search.regions import REGION, each_item_once
 from search.store.base import CollectionSpec, Store
 from search.suggesting.index import Suggestion, SuggestionIndex
 from search.types import FieldType, FieldValue
@@ -75,14 +76,12 @@ class Suggester:
 
     def _start(self, collection: CollectionSpec) -> None:
         """See in another thread that the index is up to date, unless one is at it."""
-        if self._making.acquire(blocking=False):
-            # Not a daemon: one that ends inside a library at exit takes the process down with it.
-            threading.Thread(target=self._renew, args=(collection,), name="suggest").start()
+        begin_beside(self._making, partial(self._renew, collection), name="suggest")
 
     def _renew(self, collection: CollectionSpec) -> None:
         try:
             held, now = self._held.get(_key(collection)), time.monotonic()
-            count = self._store.count(collection.name, _scope(collection))
+            count = self._store.count(collection.name, each_item_once(collection.fields))
             if held is None or now - held.made_s > REFRESH_S or count != held.count:
                 counts = _counts(self._store, collection)
                 held = _Held(SuggestionIndex(counts), count, now, time.monotonic())
@@ -90,8 +89,6 @@ class Suggester:
         except VitrineError as error:
             # Whoever asks next tries again, and has the old one meanwhile.
             _log.warning("Gathering suggestions of %s failed: %s", collection.name, error)
-        finally:
-            self._making.release()
 
     def _hold(self, key: _Key, held: _Held) -> None:
         others = {other: one for other, one in self._held.items() if other != key}
@@ -103,7 +100,8 @@ def _counts(store: Store, collection: CollectionSpec) -> Counter[str]:
     """How many items have each title and each frequent value, in bounded memory."""
     fields = [each.name for each in collection.fields if each.type in _TEXTS and each != REGION]
     titles, values = Counter[str](), Counter[str]()
-    for columns in store.values(collection.name, ["title", *fields], _scope(collection)):
+    scope = each_item_once(collection.fields)
+    for columns in store.values(collection.name, ["title", *fields], scope):
         _count(columns["title"], titles, MOST_TITLES, MOST_CHARACTERS)
         for name in fields:
             _count(columns[name], values, MOST_VALUES, MOST_CHARACTERS // 2)
@@ -118,11 +116,6 @@ def _count(column: Iterable[FieldValue], counts: Counter[str], most: int, longes
                 continue
             if text in counts or len(counts) < most:
                 counts[text] += 1
-
-
-def _scope(collection: CollectionSpec) -> Filter | None:
-    """Each item once, where its regions are entities of their own."""
-    return WHOLES if has_regions(collection.fields) else None
 
 
 def _key(collection: CollectionSpec) -> _Key:

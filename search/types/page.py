@@ -32,8 +32,9 @@ class Hit:
     `boost` is what the query's boosts added: the ranking is by `score + boost`. `variants` are
     the other images of the product, and pictures nearly the same, as far as the query asks for
     either: best first, at most `MAX_VARIANTS` of the `variant_count` that there are. `relevance`,
-    0..1, is there if the query asked for it. `region` is the part of the
-    picture that matched, None where that is the whole, as it is wherever only wholes are indexed.
+    0..1, is there if the query asked for it. `region` is the part of the picture that matched,
+    None where that is the whole, as it is wherever only wholes are indexed.
+
     `fused` is what a query in mode `text` or `hybrid` ranks by in place of the score (not on
     variants): the item's share of the words, 0..1, or what `search.ranking.fusion` makes of both.
 
@@ -99,11 +100,11 @@ class Page:
 
     `warnings` says what was done to the query that the caller may not expect (a text cut at the
     model's context, say). `took_ms` is milliseconds by stage: resolve, encode, store, total; and
-    relevance, rerank, explain and facets, where that was asked for. `total`, if it was asked
-    for, is how many hits all pages have together, or at least how many unless `total_is_exact`.
-    `relevance`, if it was asked for, is how likely the collection has what the query asks for,
-    0..1: below 0.5 there is no good
-    match, and the hits are the best of what does not fit.
+    words, relevance, rerank, explain and facets, where that was asked for. `total`, if it was
+    asked for, is how many hits all pages have together, or at least how many unless
+    `total_is_exact`. `relevance`, if it was asked for, is how likely the collection has what the
+    query asks for, 0..1: below 0.5 there is no good match, and the hits are the best of what does
+    not fit.
     """
 
     hits: tuple[Hit, ...]

@@ -12,7 +12,6 @@ from search.types.box import Box
 MAX_LIMIT = 16_384
 """Most hits that Milvus returns for one query, offset included."""
 
-
 MAX_RELEVANT = 2_000
 """Most candidates that a relevant set can have: all pairs of their embeddings are compared."""
 

@@ -67,6 +67,32 @@ def test_shares_are_those_of_the_best(index: LexicalIndex) -> None:
     assert ranking.share("d") == ranking.share("no such item") == 0
 
 
+@pytest.mark.parametrize(
+    ("text", "ids"),
+    [
+        ("puma black", "ab"),
+        ("a shoe by puma", "b"),  # another form; the commonest words need not be there
+        ("puma zeppelin jackets", "a"),  # nothing has a zeppelin
+        ("polo-shirt", "c"),
+        ("poloshirt", "c"),
+        ("polo shirts for girls", "c"),
+        ("red shoes", ""),
+        ("red ducati", ""),
+        ("the", ""),
+        ("zeppelin", ""),
+    ],
+)
+def test_which_items_have_all_the_words(index: LexicalIndex, text: str, ids: str) -> None:
+    ranking = index.ranking(words_of(text))
+    assert [id for id in [*TITLES, "no such item"] if ranking.has_all(id)] == list(ids)
+
+
+def test_a_hyphen_in_the_query_asks_for_no_hyphen_in_the_title() -> None:
+    titles = {"a": "Blue T-Shirt", "b": "Blue Tshirts", "c": "T Shirt, blue", "d": "Blue Shirt"}
+    ranking = LexicalIndex.of(titles.items()).ranking(words_of("blue t-shirt"))
+    assert [id for id in titles if ranking.has_all(id)] == ["a", "b", "c"]
+
+
 def test_items_with_the_same_words_are_in_order_of_id() -> None:
     index = LexicalIndex.of([(id, "red dress") for id in ("9", "10", "a", "2")])
     assert found(index, "dress") == ["10", "2", "9", "a"]
@@ -90,6 +116,14 @@ def test_unknown_words_are_read_as_near_ones(typo: str, index: LexicalIndex) -> 
     ranking, notes = words_asked([f"red {typo}"], index, "text", literal=False)
     assert next(iter(ranking.ids())) == "e"
     assert notes == [f"Read {typo!r} as 'dresses'."]
+
+
+def test_of_a_long_text_the_first_words_count_and_that_is_said(index: LexicalIndex) -> None:
+    long = ["puma"] * 99 + ["shoes", "ducati"]
+    ranking, notes = words_asked([" ".join(long)], index, "text", literal=False)
+    assert [id for id in ranking.ids() if ranking.has_all(id)] == ["b"]
+    assert notes == ["Only the first 100 words were compared with those of titles."]
+    assert words_asked([" ".join(long[:100])], index, "text", literal=False)[1] == []
 
 
 def test_what_was_read_is_said(index: LexicalIndex) -> None:
