@@ -310,6 +310,7 @@ def _vitrine(database: Path, model: str, folder: Path) -> Iterator[Service]:
     options = ["--collection", ALIAS, "--model", model, "--port", str(port)]
     with _running([*code, *options], folder / "vitrine.log") as pid:
         _wait_for(f"http://127.0.0.1:{port}/readyz", folder / "vitrine.log")
+        _wait_until_idle(pid)
         yield Service("vitrine", port, "/v1/search", pid)
 
 
@@ -334,6 +335,22 @@ def _wait_for(url: str, log: Path, seconds: float = 180.0) -> None:
         except OSError:
             time.sleep(0.5)
     raise SystemExit(f"{url} does not answer. {log.read_text(encoding='utf-8')[-2000:]}")
+
+
+def _wait_until_idle(pid: int, seconds: float = 180.0) -> None:
+    """Let a service finish what it does beside the queries after its start: it would slow both."""
+    ends, used = time.monotonic() + seconds, _cpu_ticks(pid)
+    while time.monotonic() < ends:
+        time.sleep(2.0)
+        before, used = used, _cpu_ticks(pid)
+        if used - before < 10:  # Of 200 on one core.
+            return
+    raise SystemExit("The service is still busy with itself.")
+
+
+def _cpu_ticks(pid: int) -> int:
+    user, system = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[11:13]
+    return int(user) + int(system)
 
 
 def _agreement(services: Sequence[Service]) -> float:

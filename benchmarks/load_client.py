@@ -22,8 +22,8 @@ class Orders:
     """What to ask: texts in turn, by `clients` connections, for `seconds`.
 
     With `rate` (requests/s) they are sent by the clock, whether or not answers came; without, each
-    client sends its next one when it has its answer. What is sent in the first `warm_up_s` does
-    not count.
+    client sends its next one when it has its answer. What is answered in the first
+    `warm_up_s` does not count, nor what is answered after the end.
     """
 
     port: int
@@ -88,7 +88,7 @@ async def ask(orders: Orders) -> Answers:
         _client(orders, texts, clock, counted_from, ends, answers) for _ in range(orders.clients)
     ]
     await asyncio.gather(*clients)
-    answers.seconds = time.perf_counter() - counted_from
+    answers.seconds = orders.seconds
     return answers
 
 
@@ -122,10 +122,10 @@ async def _client(
             raise SystemExit("There are not enough texts for that many requests.")
         sent = time.perf_counter()
         status = await _status(connection, f"{orders.path}?q={quote(text)}")
-        if sent >= counted_from:
+        if counted_from <= (came := time.perf_counter()) < ends:
             answers.statuses[status] += 1
             if status == "200":
-                answers.took_ms.append((time.perf_counter() - sent) * 1000)
+                answers.took_ms.append((came - sent) * 1000)
     connection.close()
 
 
