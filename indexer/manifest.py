@@ -32,6 +32,7 @@ def manifest_of(
     """
     return {
         "catalog": catalog_name(catalog),
+        "base": source.base,
         "started": datetime.now(UTC).isoformat(timespec="seconds"),
         "alias": alias,
         "model": asdict(model),

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -10,6 +11,7 @@ import typer
 from api.cli import options
 from api.cli.console import note, print_json, stderr
 from search.config import Settings
+from search.errors import ConfigError
 
 if TYPE_CHECKING:
     from search.engine import SearchEngine
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
         SliceDifference,
         SliceScore,
     )
+    from search.store.base import CollectionInfo
     from search.types import Item
 
 OTHER = "What to compare with"
@@ -43,6 +46,7 @@ class Side:
     slices: "Sequence[Slice]"
     evaluation: "Evaluation"
     items: "Mapping[str, Item]"
+    info: "CollectionInfo"
 
 
 @dataclass(frozen=True)
@@ -110,6 +114,10 @@ def evaluate(
         Path | None,
         typer.Option("--html", help="Write a page with the worst queries and their pictures."),
     ] = None,
+    save: Annotated[
+        bool,
+        typer.Option("--save", help="Keep the numbers beside the database, for the service."),
+    ] = False,
     json: options.Json = False,
 ) -> None:
     """Measure how good the answers are, over queries whose right answers are known.
@@ -122,12 +130,21 @@ def evaluate(
     each measure of both, their difference with its 95 % interval, and whether it is significant
     (paired bootstrap over the queries). What the group leaves out is the same for both.
 
+    With --save the service's page for operators shows the numbers, until others are saved. While
+    a service holds an embedded database, nobody else can ask it: measure before it starts.
+
     Examples:
 
       vitrine eval --queries q.jsonl --qrels r.json --slice kind --html eval.html
+      vitrine eval --queries q.jsonl --qrels r.json --slice kind --save
       vitrine eval --queries q.jsonl --qrels r.json --against products__v2
       vitrine eval --queries q.jsonl --qrels r.json --against-set diversity=0.3
     """
+    compares = bool(against or against_db or against_model or against_set)
+    if save and compares:
+        raise ConfigError(
+            "--save does not go with a comparison.", hint="Save what one collection measures."
+        )
     settings = options.make_settings(db=db, collection=collection, model=model, device=device)
     from search import evaluation
 
@@ -137,7 +154,7 @@ def evaluate(
     other = asked | evaluation.query_settings(against_set or [])
     first = _run("A", settings, asked, queries, answers, by)
     second = None
-    if against or against_db or against_model or against_set:
+    if compares:
         kept = model if not (against or against_db) else None
         settings = options.make_settings(
             db=against_db or db,
@@ -147,6 +164,8 @@ def evaluate(
         )
         second = _run("B", settings, other, queries, answers, ())
     found = _findings(first, second)
+    if save:
+        note(f"Kept in {_keep(found, queries, settings)}")
     if html:
         from api.cli.evaluation_page import write_evaluation
 
@@ -171,10 +190,11 @@ def _run(
     """Ask a collection all queries."""
     from rich.progress import Progress
 
+    from api.reranking import rerankers_of
     from search import evaluation
     from search.engine import open_engine
 
-    with open_engine(settings) as engine:
+    with open_engine(settings, rerankers_of(settings.rerankers, settings)) as engine:
         info = engine.info
         lines = evaluation.load_queries(queries, fields=engine.fields)
         evaluation.check_answers(lines, answers)
@@ -195,7 +215,7 @@ def _run(
                 on_query=lambda done: bar.update(task, completed=done),
             )
         items = items | _shown_items(engine, info.name, lines, result)
-    return Side(info.name, info.model.name, asked, lines, slices, result, items)
+    return Side(info.name, info.model.name, asked, lines, slices, result, items, info)
 
 
 def _shown_items(
@@ -207,6 +227,21 @@ def _shown_items(
     hits = {id for score in result.queries for id in score.found}
     named = {query.part.id for query in queries if isinstance(query.part, ItemPart)}
     return engine.store.get(name, sorted(hits | named))
+
+
+def _keep(found: Findings, queries: Path, settings: Settings) -> Path:
+    """Write down what was found of one side; where."""
+    from search.evaluation.keeping import EvaluationFiles, KeptEvaluation
+
+    kept = KeptEvaluation.of(
+        found.first.info,
+        found.first.evaluation,
+        tuple(found.scores),
+        queries=queries.name,
+        settings=found.first.settings,
+        measured=datetime.now(UTC),
+    )
+    return EvaluationFiles(settings.evaluations, settings.db).keep(kept)
 
 
 def _findings(first: Side, second: Side | None) -> Findings:

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 import typer
 
 from api.cli import options, remote
-from api.cli.calibrating import keep_calibration
 from api.cli.column_options import columns_and_types, parse_types
 from api.cli.console import DONE, DONE_WITH_QUARANTINED, INTERRUPTED, print_json, warn
 from api.cli.index_report import (
@@ -22,11 +21,11 @@ from api.cli.index_report import (
 )
 from api.cli.progress import shown_progress
 from search.config import Settings
-from search.errors import CollectionNotFoundError, ConfigError
+from search.errors import ConfigError
 
 if TYPE_CHECKING:
     from indexer import ChangePlan, IndexOptions, IndexReport, PlannedColumn
-    from search.store import Store
+    from indexer.distributed import RayEngine
 
 REMOVAL = "Items that are gone from the catalogue"
 RAY = "Ray"
@@ -117,6 +116,7 @@ def index(
     job_dir: options.JobDir = None,
     max_failed_share: options.MaxFailedShare = None,
     shards_dir: options.ShardsDir = None,
+    bulk_import: options.BulkImport = None,
     staged_images: options.StagedImages = None,
     regions: options.Regions = None,
     reuse: Annotated[
@@ -160,7 +160,8 @@ def index(
     everything else is indexed (exit code 3 then, also of a dry run).
 
     With --server the service does it, from its own machine, where it is allowed to read
-    (VITRINE_JOB_SOURCES). Ctrl-C then cancels its job.
+    (VITRINE_JOB_SOURCES). Ctrl-C then cancels its job, and waits until what was embedded is
+    stored; a second one leaves at once.
 
     Examples:
 
@@ -182,6 +183,7 @@ def index(
         job_dir=job_dir,
         max_failed_share=max_failed_share,
         shards_dir=shards_dir,
+        bulk_import=bulk_import,
         staged_images=staged_images,
         server=server,
     )
@@ -202,6 +204,7 @@ def index(
     here |= {
         "--job-dir": job_dir,
         "--shards-dir": shards_dir,
+        "--bulk-import": bulk_import,
         "--staged-images": staged_images,
         "--reuse": reuse,
     }
@@ -251,55 +254,23 @@ def run_index(
     on_plan: Callable[[Sequence["PlannedColumn"]], None] | None = None,
     json_progress: bool = False,
 ) -> "IndexReport":
-    """Open the store and index with the model that the collection wants, showing progress.
+    """`indexer.runs.index_run`, on this machine or on Ray, with its progress shown."""
+    from indexer.runs import index_run
 
-    `on_plan` is told what becomes of the columns where that is news: the collection is made now,
-    or a column does not become a field.
-    """
-    from indexer import check_catalog, index_catalog
-    from indexer.models import encoders_for
-    from search.encoders import Encoder, load_encoder, load_encoders
-    from search.store import open_store_of
+    def cluster(name: str) -> "RayEngine":
+        from indexer.distributed import RayEngine
 
-    if "://" not in str(catalog):  # What is elsewhere is copied first: once, not twice.
-        check_catalog(catalog, chosen.columns)
-    with closing(open_store_of(settings, create=True)) as store:
-        stored = model_of(store, settings.collection)
-        name = settings.model or stored or "mini"
-        engine = None
-        if ray:
-            from indexer.distributed import RayEngine
+        return RayEngine.of(settings, name, ray_address)
 
-            engine = RayEngine.of(settings, name, ray_address)
-            # Says which model it is; the cluster's machines have encoders of their own.
-            encoders: Sequence[Encoder] = [load_encoder(name, device="cpu")]
-        else:
-            choice = {"device": settings.device, "precision": settings.precision}
-            load = partial(load_encoders, name, **choice)
-            encoders = encoders_for(store, settings.collection, name, load)
-        with shown_progress(as_json=json_progress) as on_progress:
-            report = index_catalog(
-                catalog,
-                store=store,
-                encoder=encoders,
-                alias=settings.collection,
-                options=chosen,
-                engine=engine,
-                on_plan=on_plan and _if_news(on_plan, first=stored is None),
-                on_progress=on_progress,
-            )
-        keep_calibration(store, encoders[0], report.collection, settings)
-        return report
-
-
-def _if_news(
-    on_plan: Callable[[Sequence["PlannedColumn"]], None], *, first: bool
-) -> Callable[[Sequence["PlannedColumn"]], None]:
-    def told(columns: Sequence["PlannedColumn"]) -> None:
-        if first or any(column.becomes == "extra" for column in columns):
-            on_plan(columns)
-
-    return told
+    return index_run(
+        catalog,
+        settings,
+        chosen,
+        showing=partial(shown_progress, as_json=json_progress),
+        warn=warn,
+        on_plan=on_plan,
+        cluster=cluster if ray else None,
+    )
 
 
 def _on_ray(engine: str, address: str | None) -> bool:
@@ -323,11 +294,3 @@ def run_plan(catalog: str, settings: Settings, chosen: "IndexOptions") -> "Chang
         return plan_index(
             catalog, store=store, alias=settings.collection, options=chosen, encoder=encoder
         )
-
-
-def model_of(store: "Store", collection: str) -> str | None:
-    """The name of the model that the collection was made with; None if there is no collection."""
-    try:
-        return store.resolve(collection).model.name
-    except CollectionNotFoundError:
-        return None

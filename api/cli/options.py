@@ -305,6 +305,17 @@ ShardsDir = Annotated[
         rich_help_panel=RUN,
     ),
 ]
+BulkImport = Annotated[
+    str | None,
+    typer.Option(
+        "--bulk-import",
+        metavar="FOLDER",
+        help="Folder or address (s3://bucket/imports) in the storage of the Milvus server: a large "
+        "new collection is filled by the server's bulk import from there. (default: rows are "
+        "upserted)",
+        rich_help_panel=RUN,
+    ),
+]
 StagedImages = Annotated[
     Path | None,
     typer.Option(

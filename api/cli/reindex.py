@@ -1,15 +1,12 @@
 """`vitrine reindex`: a new version of a collection beside the live one, verified, switched to."""
 
-from contextlib import closing
-from dataclasses import asdict, replace
-from functools import partial
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from api.cli import options
-from api.cli.calibrating import keep_calibration
 from api.cli.column_options import columns_and_types, parse_types
 from api.cli.console import (
     DONE,
@@ -23,13 +20,10 @@ from api.cli.console import (
 from api.cli.options import COLUMNS
 from api.cli.progress import shown_progress
 from api.cli.settings_file import settings_over
-from search.config import Settings
 from search.errors import ConfigError
 
 if TYPE_CHECKING:
     from indexer.rollout.reindexing import ReindexOptions, ReindexReport
-    from indexer.rollout.verification import VerifyOptions
-    from search.store import Store
 
 CHECKS = "The verification"
 SWITCH = "The new version"
@@ -156,6 +150,8 @@ def reindex(
     workers: options.Workers = None,
     job_dir: options.JobDir = None,
     max_failed_share: options.MaxFailedShare = None,
+    shards_dir: options.ShardsDir = None,
+    bulk_import: options.BulkImport = None,
     staged_images: options.StagedImages = None,
     regions: options.Regions = None,
 ) -> None:
@@ -186,28 +182,42 @@ def reindex(
         decode_workers=workers,
         job_dir=job_dir,
         max_failed_share=max_failed_share,
+        shards_dir=shards_dir,
+        bulk_import=bulk_import,
         staged_images=staged_images,
     )
     from indexer import ColumnNames, IndexOptions
     from indexer.regions import Regions
     from indexer.rollout.reindexing import ReindexOptions
+    from indexer.rollout.verification import VerifyOptions
+    from indexer.runs import reindex_run
 
     given = ColumnNames(id_column, tuple(image_column or ()), title_column, product_id_column)
     columns, types = columns_and_types(columns_file, given, parse_types(type or ()))
+    index = replace(
+        IndexOptions.of(settings, columns, types),
+        regions=None if regions is None else Regions.from_text(regions),
+    )
     chosen = ReindexOptions(
-        index=replace(
-            IndexOptions.of(settings, columns, types),
-            trust_staged_images=True,
-            regions=None if regions is None else Regions.from_text(regions),
+        index=index,
+        verify=VerifyOptions(
+            sample=sample, margin=margin, queries=queries, qrels=qrels, limits=index.limits
         ),
-        verify=_verify_options(settings, sample, margin, queries, qrels),
         keep=keep,
         switch=switch,
         force=force,
         fresh=fresh,
     )
     try:
-        report = run_reindex(catalog, settings, chosen)
+        report = reindex_run(
+            catalog,
+            settings,
+            chosen,
+            showing=shown_progress,
+            warn=warn,
+            on_stage=note,
+            note=note,
+        )
     except KeyboardInterrupt:
         warn("Interrupted. The live version is as it was; the same command goes on from there.")
         raise typer.Exit(INTERRUPTED) from None
@@ -220,87 +230,9 @@ def reindex(
     raise typer.Exit(exit_code(report, chosen))
 
 
-def run_reindex(
-    catalog: str | None, settings: Settings, chosen: "ReindexOptions"
-) -> "ReindexReport":
-    """Open the store, load the model, and build, verify and switch, showing progress.
-
-    Without a catalogue it is the one that the live version was made from, read in the same way.
-    """
-    from indexer import check_catalog
-    from indexer.rollout.reindexing import reindex
-    from indexer.rollout.targets import address, live_to_replace
-    from search.encoders import load_encoder, load_encoders
-    from search.store import open_store_of
-
-    with closing(open_store_of(settings, create=False)) as store:
-        live = live_to_replace(store, settings.collection)
-        if catalog is None:
-            catalog, chosen = _as_before(live.name, store, settings, chosen)
-        if "://" not in catalog:  # What is elsewhere is copied first: once, not twice.
-            check_catalog(address(catalog), chosen.index.columns)
-        choice = {"device": settings.device, "precision": settings.precision}
-        encoders = load_encoders(settings.model or live.model.name, **choice)
-        if live.model.fingerprint == encoders[0].identity.fingerprint:
-            note(_same_model(live.name, live.model.name))
-        with shown_progress() as on_progress:
-            report = reindex(
-                catalog,
-                store=store,
-                encoder=encoders,
-                alias=settings.collection,
-                load=partial(load_encoder, **choice),
-                options=chosen,
-                on_progress=on_progress,
-                on_stage=note,
-            )
-        keep_calibration(store, encoders[0], report.new.name, settings)
-        return report
-
-
-def _same_model(live: str, model: str) -> str:
-    return (
-        f"The live version, {live}, was made with this very model ({model}): the new one embeds "
-        "everything again, and differs only where the catalogue or its columns have changed. "
-        "To bring the live one up to date, vitrine index embeds only what changed."
-    )
-
-
-def _as_before(
-    live: str, store: "Store", settings: Settings, chosen: "ReindexOptions"
-) -> "tuple[str, ReindexOptions]":
-    """The catalogue that the live version was made from, and options to read it as then.
-
-    What was said of columns and types now comes first. Raises CatalogError: no job knows it.
-    """
-    from indexer.job import database_of
-    from indexer.rollout.remembered import last_job
-
-    database = database_of(store, settings.jobs)
-    last = last_job(settings.jobs, settings.collection, live, database)
-    note(f"From {last.catalog}, as {last.job.name}")
-    index = chosen.index
-    said = {name: value for name, value in asdict(index.columns).items() if value}
-    columns = replace(last.columns, **said)
-    regions = last.regions if index.regions is None else index.regions
-    types = {**last.types, **index.types}
-    index = replace(index, columns=columns, types=types, regions=regions)
-    return last.catalog, replace(chosen, index=index)
-
-
 def exit_code(report: "ReindexReport", chosen: "ReindexOptions") -> int:
     """1 if what was asked for was not done, 3 if rows were left out, else 0."""
     done = report.switched or (report.verification.passed and not chosen.switch)
     if not done:
         return FAILED
     return DONE_WITH_QUARANTINED if report.index.failed else DONE
-
-
-def _verify_options(
-    settings: Settings, sample: int, margin: float, queries: Path | None, qrels: Path | None
-) -> "VerifyOptions":
-    from indexer.rollout.verification import VerifyOptions
-    from search.images import ImageLimits
-
-    limits = ImageLimits(settings.max_image_bytes, settings.max_image_pixels)
-    return VerifyOptions(sample=sample, margin=margin, queries=queries, qrels=qrels, limits=limits)

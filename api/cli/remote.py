@@ -100,6 +100,7 @@ def index(
         try:
             job = _follow(client, job.id, json_progress=json_progress)
         except KeyboardInterrupt:
+            note("Cancelling the job, which stores what was embedded. Ctrl-C again leaves at once.")
             with suppress(VitrineError):
                 client.cancel_job(job.id)
                 *_, job = client.follow_job(job.id)

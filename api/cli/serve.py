@@ -7,6 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from api.cli.options import Collection, Db, Device, Model, make_settings
+from api.proxies import read_proxies
 from api.workers import check_workers, serve_in_workers
 from search.config import Settings
 from search.errors import ConfigError
@@ -32,6 +33,15 @@ def serve(
         bool,
         typer.Option("--insecure", help="Listen where other machines can reach it, without keys."),
     ] = False,
+    forwarded_allow_ips: Annotated[
+        str | None,
+        typer.Option(
+            "--forwarded-allow-ips",
+            metavar="ADDRESSES",
+            help="Proxies, comma-separated, whose X-Forwarded-For and X-Forwarded-Proto are "
+            "believed: addresses or networks. (default: 127.0.0.1,::1)",
+        ),
+    ] = None,
     workers: Annotated[
         int,
         typer.Option(
@@ -64,6 +74,7 @@ def serve(
         device=device,
         host=host,
         port=port,
+        forwarded_allow_ips=forwarded_allow_ips,
         log_level=log_level,
     )
     run_server(settings, insecure=insecure, log_format=log_format, workers=workers)
@@ -76,12 +87,14 @@ def run_server(
 
     Raises:
         ConfigError: the address is not loopback, `insecure` is false and there is no key; the
-            address cannot be listened on; an unknown log level or format.
+            address cannot be listened on; what is no address of a proxy; an unknown log level or
+            format.
     """
     has_keys = False if is_loopback(settings.host) else _has_keys(settings)
     check_host(settings.host, insecure=insecure, has_keys=has_keys)
     _check_logging(settings.log_level, log_format)
     check_workers(workers, settings)
+    read_proxies(settings.forwarded_allow_ips)
     listener = listen(settings.host, settings.port)
     try:
         # Who has a key needs no browser to be fooled: under which name it comes does not matter.
@@ -160,7 +173,7 @@ def _serve_on(
         "log_config": None,
         "access_log": False,
         "server_header": False,
-        "forwarded_allow_ips": settings.forwarded_allow_ips,
+        "forwarded_allow_ips": read_proxies(settings.forwarded_allow_ips),
         "timeout_graceful_shutdown": SHUTDOWN_WAIT_S,
     }
     address, port = listener.getsockname()[:2]

@@ -10,7 +10,7 @@ from api.cli import options, remote
 from api.cli.console import note, print_json
 from api.cli.results import page_object, show_page
 from search.ranking.texts import boost_from_text, sort_from_text
-from search.types import By, FacetsOver, ItemPart, Query, QueryPart, TextPart
+from search.types import By, FacetsOver, ItemPart, Mode, Query, QueryPart, TextPart
 
 if TYPE_CHECKING:
     from search.engine import SearchEngine
@@ -30,6 +30,7 @@ def similar(
     ] = None,
     without: options.Without = None,
     literal: options.Literal = False,
+    mode: options.Mode = "visual",
     cheaper: Annotated[
         bool,
         typer.Option("--cheaper", help="Short for --less price.", rich_help_panel=options.OWN),
@@ -50,11 +51,14 @@ def similar(
     relevant: options.Relevant = 200,
     relevance: options.Relevance = False,
     min_relevance: options.MinRelevance = None,
+    rerank: options.Rerank = None,
+    rerank_depth: options.RerankDepth = 100,
     facet: options.Facets = None,
     facets_over: options.FacetsOver = "filter",
     facets_ignore_own: options.FacetsIgnoreOwn = True,
     total: options.Total = False,
     html: options.Html = None,
+    explain: options.Explain = None,
     db: options.Db = None,
     collection: options.Collection = None,
     model: options.Model = None,
@@ -72,14 +76,18 @@ def similar(
       vitrine similar v0001 --cheaper --same kind
       vitrine similar v0001 --less price:10% --filter in_stock=true
       vitrine similar v0394 --but "in blue" --other colour --facet brand
+      vitrine similar v0394 --but "by northpeak" --mode hybrid
       vitrine similar v0001 v0137:0.5 --diversity 0.3 --collapse-duplicates
+      vitrine similar v0001 --but "made of leather" --rerank late-interaction --explain why
     """
     settings = options.make_settings(
         db=db, collection=collection, model=model, device=device, server=server
     )
     here = {"--db": db, "--collection": collection, "--model": model, "--device": device}
-    is_remote = remote.is_asked(settings, server, here | {"--html": html})
+    is_remote = remote.is_asked(settings, server, here | {"--html": html, "--explain": explain})
     relatives = asked_relatives(less, more, same, other, cheaper=cheaper)
+    from api.reranking import reranker_name, rerankers_of
+
     # A query that cannot be is refused before a model is loaded for it.
     query = Query(
         _parts([ItemPart(id) for id in ids], but),
@@ -97,15 +105,21 @@ def similar(
         total=total,
         without=tuple(without or ()),
         literal=literal,
+        mode=cast(Mode, mode),
+        rerank=reranker_name(rerank) if rerank is not None else None,
+        rerank_depth=rerank_depth,
+        explain=explain is not None,
         relevance=relevance,
         min_relevance=min_relevance,
     )
 
     from api.cli.contact_sheet import write_contact_sheet
+    from api.cli.explanation import write_explanation
     from search.engine import open_engine
     from search.filters import parse_filter
     from search.recommending import search_similar
 
+    heading = f"Like {', '.join(ids)}" + (f", but {but.removeprefix('but ')}" if but else "")
     if is_remote:
         page = remote.similar(
             settings,
@@ -120,12 +134,14 @@ def similar(
             filter=filter or None,
         )
     else:
-        with open_engine(settings) as engine:
+        with open_engine(settings, rerankers_of(rerank or "", settings)) as engine:
             parsed = parse_filter(filter, engine.fields) if filter else None
             parts = _parts(weighted_items(ids, engine), but)
             query = replace(query, parts=parts, filter=parsed)
             page = search_similar(engine, query, relatives, own_products=own_products)
-    heading = f"Like {', '.join(ids)}" + (f", but {but.removeprefix('but ')}" if but else "")
+            if explain is not None:
+                write_explanation(explain, heading, query, page, engine, settings)
+                note(f"Wrote {explain / 'index.html'}")
     if html:
         write_contact_sheet(html, [(heading, page)], settings)
         note(f"Wrote {html}")

@@ -127,7 +127,7 @@ def look_into(
     from indexer.care.progress import Stage
     from search.encoders import load_encoder
     from search.labelling import plan_taggings, read_attributes, tag_collection
-    from search.regions import WHOLES, has_regions
+    from search.regions import each_item_once
     from search.store import open_store_of
 
     given = read_attributes(attributes) if attributes else None
@@ -136,7 +136,7 @@ def look_into(
         plan = plan_taggings(store, spec.name, names=names, attributes=given, against=against)
         name = settings.model or spec.model.name
         encoder = load_encoder(name, device=settings.device, precision=settings.precision)
-        items = store.count(spec.name, WHOLES if has_regions(spec.fields) else None)
+        items = store.count(spec.name, each_item_once(spec.fields))
         count, started = store.count(spec.name), time.monotonic()
         with shown_steps() as on_step:
             stage = Stage("Tagging", count, on_step)

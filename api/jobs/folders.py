@@ -6,7 +6,7 @@ runs that it makes have folders of their own beside `asked`, whose manifests car
 """
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -14,6 +14,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from api.jobs.clearing import clear_old
 from api.jobs.errors import JobNotFoundError
 from api.jobs.schemas import FailureOut, JobBody, JobErrorOut, JobOut, State
 from indexer.fetching.addresses import shown
@@ -61,6 +62,14 @@ class JobFolders:
         """What was asked."""
         return JobBody.model_validate(read_json(self._asked / id / "request.json"))
 
+    def clear(self, keep: int) -> list[str]:
+        """Forget jobs of long ago, but for the newest `keep`; which, as `clear_old` says."""
+        return clear_old(self._asked, keep)
+
+    def job_of(self, run: Path) -> str | None:
+        """The id of the job that made the run of this folder; None for one of the command line."""
+        return _label(_manifest(run))
+
     def get(self, id: str) -> JobOut:
         """What is known of a job or run; JobNotFoundError."""
         if self.is_asked(id) and (job := self._read(id)):
@@ -93,17 +102,33 @@ class JobFolders:
 
     def failures(self, id: str) -> list[FailureOut]:
         """The rows that the last run of a job left out."""
-        folders = self._runs_of(id) if self.is_asked(id) else [self._runs / id]
-        found = []
-        with suppress(IndexError, OSError):
-            for line in (folders[-1] / "errors.jsonl").read_text("utf-8").splitlines():
-                with suppress(ValueError):  # The last line of a run that was killed may be half.
-                    found.append(FailureOut.model_validate(_whole(json.loads(line))))
-        return found
+        return list(self._failures(id))
 
-    def _runs_of(self, id: str) -> list[Path]:
-        folders = [self._runs / name for name in sorted(_names(self._runs))]
-        return [folder for folder in folders if _label(_manifest(folder)) == id]
+    def failure(self, id: str, row: int, item: str | None) -> FailureOut | None:
+        """The one of those that is of this row, and item: a row with several images has several."""
+        found = (each for each in self._failures(id) if (each.row, each.id) == (row, item))
+        return next(found, None)
+
+    def base(self, id: str) -> str | None:
+        """The address that relative images start from in what a job read; None: not known."""
+        run = self._last_run(id)
+        base = None if run is None else _manifest(run).get("base")
+        return base if isinstance(base, str) else None
+
+    def _failures(self, id: str) -> Iterator[FailureOut]:
+        run = self._last_run(id)
+        if run is None:
+            return
+        with suppress(OSError), (run / "errors.jsonl").open("rb") as lines:
+            for line in lines:
+                with suppress(ValueError):  # The last line of a run that was killed may be half.
+                    yield FailureOut.model_validate(_whole(json.loads(line)))
+
+    def _last_run(self, id: str) -> Path | None:
+        if not self.is_asked(id):
+            return self._runs / id
+        newest = (self._runs / name for name in sorted(_names(self._runs), reverse=True))
+        return next((folder for folder in newest if self.job_of(folder) == id), None)
 
     def _read(self, id: str) -> JobOut | None:
         folder = self._asked / id

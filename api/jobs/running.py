@@ -7,23 +7,30 @@ happen inside it. Queries go on: they wait for nothing but a write that is under
 import threading
 import time
 from collections.abc import Callable
-from contextlib import closing
+from contextlib import closing, nullcontext
 from datetime import UTC, datetime
+from pathlib import Path
 
 import structlog
 
 from api.jobs.choices import index_options, reindex_options
 from api.jobs.errors import JobRunsError, StateConflictError
 from api.jobs.folders import JobFolders
-from api.jobs.runs import index_run, reindex_run
 from api.jobs.schemas import JobBody, JobErrorOut, JobOut, State
 from api.jobs.sources import AllowedSources
 from api.jobs.telling import index_report, progress_of, reindex_report
 from indexer.job import Held, database_of, refuse_if_alive
 from indexer.report import Progress
+from indexer.runs import index_run, reindex_run
 from search.config import Settings
-from search.errors import ConflictError, UnavailableError, VitrineError
-from search.store import open_store_of
+from search.errors import (
+    CollectionNotFoundError,
+    ConflictError,
+    SchemaMismatchError,
+    UnavailableError,
+    VitrineError,
+)
+from search.store import Store, open_store_of
 
 WRITTEN_EVERY_S = 0.4
 """Seconds between two states of a job that is running."""
@@ -75,6 +82,8 @@ class Jobs:
                 job, held = self._folders.begin(body, settings.collection)
             except OSError as error:
                 raise UnavailableError("The job folder cannot be written.") from error
+            if cleared := self._folders.clear(self._settings.jobs_kept):
+                _log.info("jobs of long ago are forgotten", jobs=len(cleared))
             return self._begin(job, body, held)
 
     def resume(self, id: str) -> JobOut:
@@ -133,6 +142,11 @@ class Jobs:
         return job
 
     @property
+    def allowed(self) -> AllowedSources:
+        """What the operator lets jobs read."""
+        return self._sources
+
+    @property
     def known(self) -> JobFolders:
         """What is known of jobs."""
         return self._folders
@@ -171,11 +185,13 @@ class Jobs:
             if job.state == "running" and job.kind != "run" and job.collection == alias:
                 raise _runs(alias, job.id)
         with closing(open_store_of(settings, create=body.kind == "index")) as store:
-            database = database_of(store, settings.jobs)
+            database, live = database_of(store, settings.jobs), _collection_of(store, alias)
         try:
-            refuse_if_alive(settings.jobs, alias, None, database)
-        except ConflictError:
-            raise _runs(alias, None) from None
+            # A run of the alias, whichever version it writes, or one that names the collection.
+            for collection in {None, live}:
+                refuse_if_alive(settings.jobs, alias, collection, database)
+        except ConflictError as error:
+            raise _runs(alias, self._folders.job_of(Path(str(error.details["job"])))) from None
 
     def _begin(self, job: JobOut, body: JobBody, held: Held) -> JobOut:
         thread = threading.Thread(
@@ -213,17 +229,17 @@ class Jobs:
             assert body.source is not None
             reporter.say("Indexing")
             done = index_run(
-                body.source, settings, options, on_progress=reporter.show, warn=_log.warning
+                body.source, settings, options, showing=reporter.showing, warn=_log.warning
             )
             reporter.end("done", report=index_report(done))
             return
         switched = reindex_run(
             body.source,
             settings,
-            reindex_options(body.options, settings, options),
-            on_progress=reporter.show,
-            on_stage=reporter.say,
+            reindex_options(body.options, options),
+            showing=reporter.showing,
             warn=_log.warning,
+            on_stage=reporter.say,
         )
         reporter.end("done", report=reindex_report(switched))
 
@@ -242,8 +258,11 @@ class _Reporter:
         self._go_on()
         self._write(doing=doing)
 
-    def show(self, now: Progress) -> None:
-        """As `on_progress` of a run."""
+    def showing(self) -> nullcontext[Callable[[Progress], None]]:
+        """What a run tells how far it is."""
+        return nullcontext(self._show)
+
+    def _show(self, now: Progress) -> None:
         if now.ended:
             self._write(progress=progress_of(now))
         else:
@@ -263,6 +282,14 @@ class _Reporter:
         self._written = time.monotonic()
         self.job = self.job.model_copy(update={**said, "revision": self.job.revision + 1})
         self._folders.write(self.job)
+
+
+def _collection_of(store: Store, alias: str) -> str | None:
+    """The name of the collection behind the alias; None if there is none that can be read."""
+    try:
+        return store.resolve(alias).name
+    except (CollectionNotFoundError, SchemaMismatchError):
+        return None
 
 
 def _plain(details: dict[str, object]) -> dict[str, object]:

@@ -137,6 +137,17 @@ class FailureOut(BaseModel):
     times: int = 1
 
 
+class LeftOutRow(FailureOut):
+    """A row that was left out, and where a picture of it is."""
+
+    thumbnail_url: str | None = Field(
+        None,
+        description="A picture of the item, as the collection has it from before; where it does "
+        "not have the item, the row's own, if it names an image below VITRINE_JOB_SOURCES or on "
+        "the web; else null. An image that cannot be read gets 404.",
+    )
+
+
 class CheckOut(BaseModel):
     """One check of a new version."""
 
@@ -271,11 +282,13 @@ class FailuresOut(BaseModel):
                         {
                             "row": 17,
                             "id": "v0016",
-                            "image": "/srv/catalogues/images/v0016.png",
-                            "code": "image_unreadable",
-                            "reason": "The file is no image.",
-                            "hint": "Replace it.",
+                            "image": "images/v0016.png",
+                            "code": "wrong_type",
+                            "reason": "Column 'price' has 'n/a', which is not a float.",
+                            "hint": "Correct the value in the catalogue.",
                             "times": 1,
+                            "thumbnail_url": "/v1/jobs/20261121T201500.123Z-products/failures/17/"
+                            "image?size=400&item=v0016",
                         }
                     ],
                     "limit": 50,
@@ -286,7 +299,7 @@ class FailuresOut(BaseModel):
         }
     )
 
-    failures: list[FailureOut]
+    failures: list[LeftOutRow]
     limit: int
     offset: int
     total: int

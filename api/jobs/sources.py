@@ -15,7 +15,7 @@ class AllowedSources:
     """Addresses that a source has to be, or to lie below: folders, or prefixes such as `s3://b/`.
 
     Names that links in such a folder have lead where they lead: a source is judged by the place
-    itself. What a catalogue says of its images is not judged here: whoever may write it decides.
+    itself. A run does not ask which images a catalogue names: whoever may write it decides.
     """
 
     def __init__(self, named: str) -> None:
@@ -32,7 +32,7 @@ class AllowedSources:
                 "This service runs no jobs.",
                 hint="Its operator says what they may read with VITRINE_JOB_SOURCES.",
             )
-        if not all(map(self._is_allowed, expand(source))):
+        if not all(map(self.allows, expand(source))):
             raise SourceRefusedError(
                 "This service's jobs may not read from there.",
                 hint="Give an absolute path or an address below one that its operator named with "
@@ -45,7 +45,8 @@ class AllowedSources:
         if model.startswith(_LOCAL_MODEL):
             self.check(model.removeprefix(_LOCAL_MODEL))
 
-    def _is_allowed(self, address: str) -> bool:
+    def allows(self, address: str) -> bool:
+        """Whether one address is allowed, taken as it stands: braces in it are braces."""
         path = local_path(address)
         if path is None:
             return _is_plain(address) and any(

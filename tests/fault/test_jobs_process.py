@@ -1,6 +1,8 @@
 """Jobs of a real service in a process of its own: followed, cancelled, stopped with it, resumed."""
 
 import signal
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,6 +13,7 @@ from api.jobs.errors import JobRunsError
 from api.jobs.schemas import JobOptions, JobOut
 from tests.sample_collection import sample_rows, write_catalog
 from tests.serving_process import Serving, serving
+from tests.waiting import wait_until
 
 pytestmark = [pytest.mark.model, pytest.mark.slow]
 
@@ -61,6 +64,33 @@ def test_a_job_is_cancelled_at_its_next_batch_and_goes_on_from_there(
         assert done.report.unchanged > 0
         assert done.report.indexed + done.report.unchanged == 400
         assert done.report.failed == 0
+
+
+def test_ctrl_c_of_who_follows_a_job_by_the_command_line_cancels_it(
+    started: Serving, catalog: str, tmp_path: Path
+) -> None:
+    code = "import sys; from api.cli.main import main; sys.argv[0] = 'vitrine'; main()"
+    asked = ["index", catalog, "--server", started.url, "--batch-size", "2"]
+    told = tmp_path / "told.txt"
+    with told.open("wb") as stream:
+        command = subprocess.Popen([sys.executable, "-c", code, *asked], stderr=stream)
+    try:
+        with Client(started.url) as client:
+            wait_until(lambda: client.jobs().total == 1, 60)
+            [job] = client.jobs().jobs
+            assert first_embedded(client, job.id).state == "running"
+            command.send_signal(signal.SIGINT)
+            assert command.wait(60) == 130
+            # It has waited: the job has ended, and can be gone on with.
+            job = client.job(job.id)
+            assert (job.state, job.can_resume) == ("cancelled", True)
+            assert job.progress.stages.encode < 400
+    finally:
+        command.kill()
+        command.wait(30)
+    said = told.read_text("utf-8")
+    assert "Cancelling the job" in said and "The job was cancelled" in said
+    assert "the same command goes on from there" in said and "Traceback" not in said
 
 
 def test_a_service_that_stops_ends_its_job_well_and_the_next_one_goes_on_with_it(
