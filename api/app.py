@@ -13,6 +13,7 @@ from api.errors import install_error_handlers
 from api.images import ItemImages
 from api.jobs.running import Jobs
 from api.jobs.stopping import told_of_signals
+from api.jobs.streams import Streams
 from api.middleware import BodyLimit, EncodedItemIds, KnownHosts, RequestContext
 from api.observing.middleware import Observed
 from api.observing.observing import Observing
@@ -37,9 +38,11 @@ from api.routes import (
     session,
     similar,
     suggest,
+    versions,
     written_items,
 )
 from api.security.middleware import install_guard
+from api.styling import Looks
 from api.thumbnails import Thumbnails
 from api.version import version
 from search.config import Settings
@@ -105,6 +108,9 @@ def create_app(
     app.state.engine = slot or EngineSlot(settings, opener=opener)
     # A first job makes the collection that the engine waits for.
     app.state.jobs = Jobs(settings, on_end=app.state.engine.start)
+    app.state.job_streams = Streams(settings.job_streams)
+    app.state.looks = Looks()
+    app.state.engine.when_ready(app.state.looks.warm_up)
     observing.watch(app.state.engine, settings)
     # What begins with an item's address comes before the item itself.
     for module in (
@@ -120,6 +126,7 @@ def create_app(
         written_items,
         items,
         collections,
+        versions,
         jobs,
         session,
         feedback,
@@ -188,6 +195,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
         with told_of_signals(app.state.jobs.stop):
             yield
         await anyio.to_thread.run_sync(app.state.jobs.close)
+    await anyio.to_thread.run_sync(app.state.looks.close)
     await anyio.to_thread.run_sync(app.state.item_images.close)
     await anyio.to_thread.run_sync(app.state.query_images.close)
     await anyio.to_thread.run_sync(slot.close)

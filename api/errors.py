@@ -124,6 +124,9 @@ MAX_TEXT = 1000
 MAX_ENTRIES = 200
 """Entries of any one list in a refusal: the fields of a large collection fit."""
 
+UNREADABLE_BODY = "There was an error parsing the body"
+"""What the framework says of a body that is not UTF-8, or nested deeper than Python goes."""
+
 MAX_PROBLEMS = 20
 MAX_PROBLEM_TEXT = 160
 
@@ -256,6 +259,8 @@ def _http_message(request: Request, error: HTTPException) -> str:
         return f"There is nothing at {request.url.path!r}. /docs lists what there is."
     if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
         return f"{request.method} is not possible at {request.url.path!r}."
+    if error.detail == UNREADABLE_BODY:
+        return "The body of the request cannot be read. Send JSON as UTF-8, not nested too deep."
     return error.detail
 
 

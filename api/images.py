@@ -127,7 +127,7 @@ def open_image(item: Item, images: ItemImages) -> ImageFile | ImageBytes:
         fetched = images.read(item)
     except ImageError as error:
         _log.warning("image is gone", item=item.id, reason=str(error))
-        raise _gone(item) from None
+        raise _gone(item.id) from None
     except ImageUnavailableError as error:
         # Without its cause: of a server that is down, one line in the log says enough.
         raise ImageUnavailableError(error.message, hint=error.hint) from None
@@ -144,8 +144,24 @@ def image_file(item: Item) -> ImageFile:
         _log.warning("image is gone", item=item.id, image=item.image, reason=str(error))
         stat = None
     if path is None or stat is None:
-        raise _gone(item)
+        raise _gone(item.id)
     return ImageFile(item.id, path, f"{stat.st_mtime_ns}-{stat.st_size}")
+
+
+def image_bytes(file: ImageFile | ImageBytes, limits: ImageLimits) -> bytes:
+    """The image file; of one that is too large, one byte more than the limits allow.
+
+    Raises:
+        NotFoundError: it is not there any more. Its path stays in the log.
+    """
+    if isinstance(file, ImageBytes):
+        return file.data
+    try:
+        with file.path.open("rb") as opened:
+            return opened.read(limits.max_bytes + 1)
+    except OSError as error:
+        _log.warning("image is gone", item=file.item_id, reason=str(error))
+        raise _gone(file.item_id) from None
 
 
 def render_jpeg(file: ImageFile | ImageBytes, size: int, limits: ImageLimits) -> bytes:
@@ -173,9 +189,9 @@ def render_jpeg(file: ImageFile | ImageBytes, size: int, limits: ImageLimits) ->
     return out.getvalue()
 
 
-def _gone(item: Item) -> NotFoundError:
+def _gone(id: str) -> NotFoundError:
     return NotFoundError(
-        f"The image of item {item.id!r} is not where the catalogue said.",
+        f"The image of item {id!r} is not where the catalogue said.",
         hint="Put it back, or index the catalogue again.",
-        details={"id": item.id},
+        details={"id": id},
     )

@@ -31,6 +31,18 @@ def configure_logging(level: str = "INFO", log_format: str = "auto") -> None:
         wrapper_class=structlog.stdlib.BoundLogger,
         cache_logger_on_first_use=True,
     )
+    root = logging.getLogger()
+    root.handlers = [_handler(shared, as_json)]
+    # Libraries speak up when something is wrong; some would log addresses with their queries.
+    root.setLevel(logging.WARNING)
+    for name in OWN:
+        logging.getLogger(name).setLevel(level.upper())
+    for name in ("uvicorn", "uvicorn.error", "uvicorn.access"):
+        logging.getLogger(name).handlers = []
+        logging.getLogger(name).propagate = True
+
+
+def _handler(shared: list[Processor], as_json: bool) -> logging.Handler:
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
@@ -42,19 +54,11 @@ def configure_logging(level: str = "INFO", log_format: str = "auto") -> None:
         )
     )
     handler.addFilter(_is_heard)
-    root = logging.getLogger()
-    root.handlers = [handler]
-    # Libraries speak up when something is wrong; some would log addresses with their queries.
-    root.setLevel(logging.WARNING)
-    for name in OWN:
-        logging.getLogger(name).setLevel(level.upper())
-    for name in ("uvicorn", "uvicorn.error", "uvicorn.access"):
-        logging.getLogger(name).handlers = []
-        logging.getLogger(name).propagate = True
+    return handler
 
 
 def _is_heard(record: logging.LogRecord) -> bool:
-    """Libraries from WARNING on, also those that set a level of their own when they are imported."""
+    """Libraries from WARNING on, also those that give their loggers a level when imported."""
     return record.levelno >= logging.WARNING or record.name.partition(".")[0] in OWN
 
 

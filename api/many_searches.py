@@ -5,10 +5,8 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
-from api.deps import read_filter
-from api.query_images import QueryImages
+from api.asking import Asking
 from api.requests import SearchBody
-from search.engine import SearchEngine
 from search.errors import VitrineError
 from search.types import Page
 
@@ -16,20 +14,17 @@ AT_ONCE = 8
 """Queries that are answered at the same time: their texts are embedded together."""
 
 
-def search_all(
-    engine: SearchEngine, bodies: Sequence[SearchBody], images: QueryImages
-) -> list[Page | VitrineError]:
+def search_all(bodies: Sequence[SearchBody], asking: Asking) -> list[Page | VitrineError]:
     """The page of each query, in order, or why it has none."""
-    answer = partial(_answer, engine, images)
+    answer = partial(_answer, asking)
     with ThreadPoolExecutor(min(AT_ONCE, len(bodies)), "vitrine-search") as workers:
         # Each with a context of its own: what is logged has the request's id.
         coming = [workers.submit(contextvars.copy_context().run, answer, body) for body in bodies]
         return [each.result() for each in coming]
 
 
-def _answer(engine: SearchEngine, images: QueryImages, body: SearchBody) -> Page | VitrineError:
+def _answer(asking: Asking, body: SearchBody) -> Page | VitrineError:
     try:
-        filter = read_filter(body.filter, engine)
-        return engine.search(body.query(body.query_parts(images.fetch), filter))
+        return asking.engine.search(asking.query(body))
     except VitrineError as error:
         return error

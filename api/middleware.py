@@ -210,7 +210,7 @@ def _add_headers(headers: MutableHeaders, path: str, request_id: str, page_polic
     headers["X-Request-ID"] = request_id
     for name, value in SECURITY_HEADERS.items():
         headers[name] = value
-    policies = {"/docs": DOCS_SECURITY_POLICY, "/": page_policy}
+    policies = {"/docs": DOCS_SECURITY_POLICY, "/": page_policy, "/operate": page_policy}
     headers["Content-Security-Policy"] = policies.get(path, CONTENT_SECURITY_POLICY)
     if "cache-control" not in headers:
         headers["Cache-Control"] = "no-store" if path.startswith("/v1/") else "no-cache"

@@ -53,7 +53,12 @@ class EngineSlot:
         self._reason: VitrineError = _starting()
         self._attempt_ended = float("-inf")
         self._attempt: threading.Thread | None = None
+        self._when_ready: list[Callable[[SearchEngine], None]] = []
         self._closed = False
+
+    def when_ready(self, do: Callable[[SearchEngine], None]) -> None:
+        """Have this done with every engine that is opened from now on, once it answers."""
+        self._when_ready.append(do)
 
     def start(self) -> None:
         """Begin to open the engine, unless it is open or an attempt is under way."""
@@ -108,7 +113,8 @@ class EngineSlot:
             engine.close()
 
     def _begin(self) -> None:
-        self._attempt = threading.Thread(target=self._open, name="open-engine", daemon=True)
+        # Not a daemon: one that ends inside a library at exit takes the process down with it.
+        self._attempt = threading.Thread(target=self._open, name="open-engine", daemon=False)
         self._attempt.start()
 
     def _may_try_again(self) -> bool:
@@ -136,12 +142,14 @@ class EngineSlot:
                 self._reason = reason
                 self._attempt_ended = time.monotonic()
             is_ready = engine is not None and unwanted is not engine
-        if is_ready:
+        if engine and is_ready:
             # Half a million objects that stay as long as the service does. Looking through them
             # for garbage takes most of a second, in which nothing else runs.
             gc.collect()
             gc.freeze()
             _log.info("ready", collection=self._settings.collection)
+            for do in self._when_ready:
+                do(engine)
         if unwanted:
             unwanted.close()
 

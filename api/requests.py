@@ -2,7 +2,7 @@
 
 import base64
 import binascii
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping
 from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, model_validator
@@ -55,8 +55,8 @@ Crop = Annotated[
     Field(
         min_length=4,
         max_length=4,
-        description="The part of the image that counts: left, top, right, bottom, in fractions of "
-        "its width and height as it is seen.",
+        description="The part of the image, or of the item's, that counts: left, top, right, "
+        "bottom, in fractions of its width and height as it is seen.",
         examples=[[0, 0, 0.5, 1]],
     ),
 ]
@@ -70,10 +70,6 @@ CropText = Annotated[
     ),
 ]
 ItemId = Annotated[str, Field(max_length=10_000, description="Id of an item of the collection.")]
-
-
-Fetch = Callable[[Sequence[str]], Mapping[str, bytes]]
-"""Gets images by address: the bytes of each."""
 
 
 class PartBody(BaseModel):
@@ -100,19 +96,26 @@ class PartBody(BaseModel):
         return None if self.crop is None else Box(*self.crop)
 
     def check(self) -> None:
-        """InvalidQueryError unless it is exactly one thing, with a crop only if an image."""
+        """InvalidQueryError unless it is exactly one thing, with a crop only of a picture."""
         if len(self.said) != 1:
             raise InvalidQueryError(
                 f"A part of the query has {len(self.said)} of text, image, image_url and item.",
                 hint="Give exactly one of them in each part.",
             )
-        if self.box is not None and self.image is None and self.image_url is None:
+        if self.box is not None and self.text is not None:
             raise InvalidQueryError(
-                "The query has a crop without an image.", hint="Give it beside the image."
+                "The query has a crop without an image or item.", hint="Give it beside one of them."
             )
 
-    def part(self, fetched: Mapping[str, bytes]) -> QueryPart:
-        """A part that was checked, as the engine wants it; `fetched` has the image at each address.
+    @property
+    def cropped_item(self) -> str | None:
+        """Id of the item whose picture has to be read, because only a part of it counts."""
+        return self.item if self.crop is not None else None
+
+    def part(self, fetched: Mapping[str, bytes], pictures: Mapping[str, bytes]) -> QueryPart:
+        """A part that was checked, as the engine wants it.
+
+        `fetched` has the image at each address, `pictures` that of each item with a crop.
 
         Raises:
             ImageUnreadableError: the image is not base64.
@@ -123,6 +126,8 @@ class PartBody(BaseModel):
             return ImagePart(fetched[self.image_url], self.weight, self.box)
         if self.text is not None:
             return TextPart(self.text, self.weight)
+        if self.cropped_item is not None:
+            return ImagePart(pictures[self.cropped_item], self.weight, self.box)
         return ItemPart(self.said[0], self.weight)
 
 
@@ -234,6 +239,7 @@ class SearchBody(Arrangement):
                 {"text": "dress", "by": "product", "facets": ["colour", "price"], "total": True},
                 {"text": "dress, not floral", "without": ["red"], "min_relevance": 0.5},
                 {"text": "northpeak sneakers", "mode": "hybrid"},
+                {"item": "v0086", "crop": [0, 0, 1, 0.5]},
                 {"text": "red floral dress", "explain": True},
             ]
         },
@@ -256,15 +262,13 @@ class SearchBody(Arrangement):
     def _not_too_much(cls, body: object) -> object:
         return refuse_too_much(body)
 
-    def query_parts(self, fetch: Fetch) -> tuple[QueryPart, ...]:
-        """The parts as the engine wants them; `fetch` gets images that are named by address.
+    def all_parts(self) -> list[PartBody]:
+        """The parts as they were given, checked.
 
         Raises:
             EmptyQueryError: nothing was given.
             InvalidQueryError: more than one of text, image, image_url, item and parts was given,
                 or a crop that is none.
-            ImageUnreadableError: the image is not base64.
-            Whatever `fetch` raises.
         """
         single = PartBody(
             text=self.text,
@@ -283,11 +287,10 @@ class SearchBody(Arrangement):
                 "The query has parts and also a text, image, item or crop beside them.",
                 hint="Make it one of the parts.",
             )
-        parts = (single,) if self.parts is None else self.parts
+        parts = [single] if self.parts is None else self.parts
         for part in parts:
             part.check()
-        fetched = fetch([part.image_url for part in parts if part.image_url is not None])
-        return tuple(part.part(fetched) for part in parts)
+        return parts
 
 
 def decoded(image: str) -> bytes:

@@ -1,4 +1,4 @@
-"""What comes over the wire beside searches: facets, many searches, texts and images to embed."""
+"""What comes over the wire beside searches: facets, many at once, what to embed, feedback."""
 
 from typing import Annotated, Literal
 
@@ -11,7 +11,7 @@ from search.types import MAX_LIMIT
 
 MOST_QUERIES = 32
 MOST_ADDRESSES = 16
-"""Most images that the queries of one batch may name by address."""
+"""Most images that the queries of one batch may name by address, or by a crop of an item."""
 
 MOST_TEXTS = 64
 MOST_IMAGES = 16
@@ -21,6 +21,7 @@ MOST_PROMPTS = 16
 
 Images = Annotated[list[Base64Image], Field(max_length=MOST_IMAGES)]
 Label = Annotated[str, Field(min_length=1, max_length=200)]
+FeedbackKind = Literal["click", "cart", "purchase", "dismissed"]
 
 
 class _Bounded(BaseModel):
@@ -92,10 +93,13 @@ class BatchSearchBody(_Bounded):
                 f"The queries ask for {hits:,} hits.", hint=f"Ask for at most {MAX_LIMIT:,} in all."
             )
         named = [part for query in self.queries for part in (query, *(query.parts or ()))]
-        addresses = sum(part.image_url is not None for part in named)
-        if addresses > MOST_ADDRESSES:
+        pictures = sum(
+            part.image_url is not None or (part.item is not None and part.crop is not None)
+            for part in named
+        )
+        if pictures > MOST_ADDRESSES:
             raise InvalidQueryError(
-                f"The queries name {addresses} images by address.",
+                f"The queries name {pictures} images by address, or by a crop of an item.",
                 hint=f"Name at most {MOST_ADDRESSES}, or send the images themselves.",
             )
 
@@ -186,6 +190,45 @@ class ClassifyBody(_Bounded):
         ):
             if not fits:
                 raise InvalidQueryError(said, hint=hint)
+
+
+class FeedbackBody(BaseModel):
+    """Somebody chose a hit, or dismissed it."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        json_schema_extra={
+            "examples": [
+                {
+                    "request_id": "5d0c1a2be0f94b6fa1c6c0e0a8b1f3d2",
+                    "item": "v0086",
+                    "kind": "click",
+                    "rank": 1,
+                },
+                {"query": "red floral dress", "item": "v0086", "kind": "purchase"},
+            ]
+        },
+    )
+
+    request_id: Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{1,64}$")] | None = Field(
+        None, description="The `X-Request-ID` that the search was answered with."
+    )
+    query: Annotated[str, Field(min_length=1, max_length=1_000)] | None = Field(
+        None, description="Or the text that was searched for."
+    )
+    item: ItemId
+    kind: FeedbackKind
+    rank: int | None = Field(
+        None, ge=1, le=16_384, description="Where the hit stood, from 1 at the top."
+    )
+
+    def check(self) -> None:
+        """InvalidQueryError unless it says of which search it is, in one way."""
+        if (self.request_id is None) == (self.query is None):
+            raise InvalidQueryError(
+                "Feedback has exactly one of request_id and query.",
+                hint="request_id is the X-Request-ID of the search's answer.",
+            )
 
 
 def _is_prompt(prompt: str) -> bool:

@@ -1,4 +1,4 @@
-"""What goes over the wire beside items and pages: facets, suggestions, labels, embeddings."""
+"""What goes over the wire beside items and pages: facets, suggestions, labels, embeddings, ..."""
 
 from typing import Literal
 
@@ -73,3 +73,9 @@ class EmbeddingsOut(BaseModel):
     truncated: list[bool] = Field(description="Whether each text is longer than the model reads.")
     encoding: Literal["list", "base64"]
     model: ModelOut
+
+
+class FeedbackOut(BaseModel):
+    """What became of the feedback."""
+
+    kept: bool = Field(description="False where the service keeps no query log, or is too busy.")

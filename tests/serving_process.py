@@ -12,6 +12,7 @@ from pathlib import Path
 from tests.waiting import wait_until
 
 _START = "import sys; from api.cli.main import main; sys.argv[0] = 'vitrine'; main()"
+_ALWAYS = ("--port", "0", "--log-format", "json")
 
 
 @dataclass(frozen=True)
@@ -23,13 +24,13 @@ class Serving:
 
 
 @contextmanager
-def serving(folder: Path, **settings: str) -> Iterator[Serving]:
+def serving(folder: Path, *options: str, **settings: str) -> Iterator[Serving]:
     """The service over `shop.db` in the folder; killed at the end if it still runs."""
     log = folder / "service.log"
     environment = {f"VITRINE_{name.upper()}": value for name, value in settings.items()}
     with log.open("wb") as stream:
         process = subprocess.Popen(
-            [sys.executable, "-c", _START, "serve", "--port", "0", "--log-format", "json"],
+            [sys.executable, "-c", _START, "serve", *_ALWAYS, *options],
             cwd=folder,
             env=os.environ | {"VITRINE_DB": str(folder / "shop.db")} | environment,
             stdout=stream,

@@ -8,7 +8,7 @@ from urllib.parse import quote
 
 from pydantic import BaseModel
 
-from api.client.sending import Call, model
+from api.client.sending import BUSY, Call, model
 from api.jobs.schemas import (
     FailuresOut,
     JobBody,
@@ -20,11 +20,26 @@ from api.jobs.schemas import (
 )
 from api.requests import PartBody, SearchBody
 from api.requests_items import BatchBody, BatchItemBody, ItemBody
-from api.requests_more import BatchSearchBody, ClassifyBody, EmbedBody, FacetsBody
+from api.requests_more import (
+    BatchSearchBody,
+    ClassifyBody,
+    EmbedBody,
+    FacetsBody,
+    FeedbackBody,
+    FeedbackKind,
+)
 from api.requests_similar import LikedItem, SimilarBody
 from api.schemas import CollectionsOut, ItemOut, PageOut, ReadyOut
 from api.schemas_items import BatchOut
-from api.schemas_more import ClassifiedOut, EmbeddingsOut, FacetsOut, PagesOut, SuggestionsOut
+from api.schemas_more import (
+    ClassifiedOut,
+    EmbeddingsOut,
+    FacetsOut,
+    FeedbackOut,
+    PagesOut,
+    SuggestionsOut,
+)
+from api.schemas_versions import AllVersionsOut, EvaluationsOut
 from search.types import By, FacetsOver, Mode
 
 Picture = bytes | Path
@@ -148,6 +163,12 @@ def image(id: str, size: int = 400) -> Call[bytes]:
     return Call("GET", path, lambda said: said.content, params={"size": size}, follows=True)
 
 
+def heat_map(id: str, text: str, size: int = 400) -> Call[bytes]:
+    """An item's picture with the places coloured where a text is found, as a JPEG."""
+    params: dict[str, str | int] = {"text": text, "size": size}
+    return Call("GET", f"{_item(id)}/heatmap", lambda said: said.content, params=params)
+
+
 def put_item(
     id: str,
     *,
@@ -158,7 +179,7 @@ def put_item(
     image: Picture | None = None,
     image_url: str | None = None,
 ) -> Call[ItemOut]:
-    """Write an item, all of it; without an image it keeps its own."""
+    """Write an item, all of it; without an image it keeps its own. For large ones: `put_image`."""
     body = ItemBody(
         title=title,
         product_id=product_id,
@@ -168,6 +189,11 @@ def put_item(
         image_url=image_url,
     )
     return Call("PUT", _item(id), model(ItemOut), json=_json(body))
+
+
+def put_image(id: str, image: Picture) -> Call[ItemOut]:
+    """Upload the picture of an item that is there, of any size that the service takes."""
+    return Call("PUT", f"{_item(id)}/image", model(ItemOut), files={"file": _bytes(image)})
 
 
 def write_items(upsert: Sequence[BatchItemBody] = (), delete: Sequence[str] = ()) -> Call[BatchOut]:
@@ -209,6 +235,19 @@ def classify(
     return _post("/v1/classify", body, ClassifiedOut)
 
 
+def feedback(
+    item: str,
+    kind: FeedbackKind,
+    *,
+    query: str | None = None,
+    request_id: str | None = None,
+    rank: int | None = None,
+) -> Call[FeedbackOut]:
+    """Say what became of a hit of the search for a text, or of the one with that id."""
+    body = FeedbackBody(item=item, kind=kind, query=query, request_id=request_id, rank=rank)
+    return _post("/v1/feedback", body, FeedbackOut)
+
+
 def collections() -> Call[CollectionsOut]:
     """All collections of the database, with models and fields."""
     return Call("GET", "/v1/collections", model(CollectionsOut))
@@ -216,8 +255,18 @@ def collections() -> Call[CollectionsOut]:
 
 def rollback(alias: str, to: int | None = None) -> Call[RolledBackOut]:
     """Point an alias at the version before the live one, or at version `to`."""
-    path = f"/v1/collections/{quote(alias, safe='')}/rollback"
+    path = f"{_collection(alias)}/rollback"
     return _post(path, RollbackBody(to=to), RolledBackOut, again_on=_NO_REPEAT)
+
+
+def versions() -> Call[AllVersionsOut]:
+    """The versions of each alias, newest first, and which one queries are answered from."""
+    return Call("GET", "/v1/versions", model(AllVersionsOut))
+
+
+def evaluations(alias: str) -> Call[EvaluationsOut]:
+    """How good the answers of each version of an alias were, as they were measured last."""
+    return Call("GET", f"{_collection(alias)}/evaluations", model(EvaluationsOut))
 
 
 def ready() -> Call[ReadyOut]:
@@ -254,6 +303,13 @@ def job_failures(id: str, limit: int = 50, offset: int = 0) -> Call[FailuresOut]
     return Call("GET", f"{_job(id)}/failures", model(FailuresOut), params=params)
 
 
+def row_image(id: str, row: int, item: str | None = None, size: int = 400) -> Call[bytes]:
+    """The own picture of a row that a job left out, as `image`; `item`: the failure's id."""
+    params: dict[str, str | int] = {"size": size} | ({} if item is None else {"item": item})
+    path = f"{_job(id)}/failures/{row}/image"
+    return Call("GET", path, lambda said: said.content, params=params, follows=True)
+
+
 def cancel_job(id: str) -> Call[JobOut]:
     """Have a job stop at its next batch; it can be resumed."""
     return Call("DELETE", _job(id), model(JobOut))
@@ -265,10 +321,9 @@ def resume_job(id: str) -> Call[JobOut]:
 
 
 def _post(
-    path: str, body: BaseModel, read: type[Any], *, again_on: frozenset[int] | None = None
+    path: str, body: BaseModel, read: type[Any], *, again_on: frozenset[int] = BUSY
 ) -> Call[Any]:
-    call: Call[Any] = Call("POST", path, model(read), json=_json(body))
-    return call if again_on is None else Call("POST", path, call.read, call.json, again_on=again_on)
+    return Call("POST", path, model(read), json=_json(body), again_on=again_on)
 
 
 def _json(body: BaseModel) -> dict[str, Any]:
@@ -284,12 +339,19 @@ def _query(text: str | None, asked: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _encoded(picture: Picture) -> str:
-    data = picture.read_bytes() if isinstance(picture, Path) else picture
-    return base64.b64encode(data).decode("ascii")
+    return base64.b64encode(_bytes(picture)).decode("ascii")
+
+
+def _bytes(picture: Picture) -> bytes:
+    return picture.read_bytes() if isinstance(picture, Path) else picture
 
 
 def _item(id: str) -> str:
     return f"/v1/items/{quote(id, safe='')}"
+
+
+def _collection(alias: str) -> str:
+    return f"/v1/collections/{quote(alias, safe='')}"
 
 
 def _job(id: str) -> str:

@@ -10,7 +10,7 @@ from typing import Any, Generic, ParamSpec, Self, TypeVar, overload
 import httpx2
 
 from api.client import calls
-from api.client.following import SILENCE_S, Following
+from api.client.following import ASKED_EVERY_S, SILENCE_S, Following
 from api.client.sending import CONNECT_S, Call, Patience, refuse, told
 from api.jobs.schemas import JobOut
 from search.errors import UnavailableError
@@ -54,18 +54,24 @@ class _Methods:
     similar = _Method(calls.similar)
     item = _Method(calls.item)
     image = _Method(calls.image)
+    heat_map = _Method(calls.heat_map)
     put_item = _Method(calls.put_item)
+    put_image = _Method(calls.put_image)
     write_items = _Method(calls.write_items)
     delete_items = _Method(calls.delete_items)
     embed = _Method(calls.embed)
     classify = _Method(calls.classify)
+    feedback = _Method(calls.feedback)
     collections = _Method(calls.collections)
     rollback = _Method(calls.rollback)
+    versions = _Method(calls.versions)
+    evaluations = _Method(calls.evaluations)
     ready = _Method(calls.ready)
     start_job = _Method(calls.start_job)
     jobs = _Method(calls.jobs)
     job = _Method(calls.job)
     job_failures = _Method(calls.job_failures)
+    row_image = _Method(calls.row_image)
     cancel_job = _Method(calls.cancel_job)
     resume_job = _Method(calls.resume_job)
 
@@ -117,9 +123,10 @@ class Client(_Methods):
                 time.sleep(following.breaks - 1)
             try:
                 with told(self.url):
-                    yield from self._events(following)
-            except UnavailableError:
-                if following.breaks > 2:
+                    ask = self._asked if following.by_asking else self._events
+                    yield from ask(following)
+            except UnavailableError as error:
+                if not following.bears(error):
                     raise
 
     def close(self) -> None:
@@ -160,6 +167,14 @@ class Client(_Methods):
                 if (job := following.read(line)) is not None:
                     yield job
 
+    def _asked(self, following: Following) -> Iterator[JobOut]:
+        while not following.ended:
+            job = self._send(calls.job(following.id))
+            if following.take(job):
+                yield job
+            if not following.ended:
+                time.sleep(ASKED_EVERY_S)
+
 
 class AsyncClient(_Methods):
     """The same for asyncio: every method is awaited."""
@@ -184,10 +199,11 @@ class AsyncClient(_Methods):
                 await asyncio.sleep(following.breaks - 1)
             try:
                 with told(self.url):
-                    async for job in self._events(following):
+                    ask = self._asked if following.by_asking else self._events
+                    async for job in ask(following):
                         yield job
-            except UnavailableError:
-                if following.breaks > 2:
+            except UnavailableError as error:
+                if not following.bears(error):
                     raise
 
     async def close(self) -> None:
@@ -228,3 +244,11 @@ class AsyncClient(_Methods):
             async for line in answer.aiter_lines():
                 if (job := following.read(line)) is not None:
                     yield job
+
+    async def _asked(self, following: Following) -> AsyncIterator[JobOut]:
+        while not following.ended:
+            job = await self._send(calls.job(following.id))
+            if following.take(job):
+                yield job
+            if not following.ended:
+                await asyncio.sleep(ASKED_EVERY_S)

@@ -39,6 +39,7 @@ class Call(Generic[T]):
     path: str
     read: Callable[[httpx2.Response], T]
     json: object = None
+    files: Mapping[str, bytes] | None = None
     params: Mapping[str, str | int] = field(default_factory=dict)
     again_on: frozenset[int] = BUSY
     follows: bool = False
@@ -46,6 +47,7 @@ class Call(Generic[T]):
     def request(self, http: httpx2.Client | httpx2.AsyncClient) -> httpx2.Request:
         """The request as that connection sends it."""
         body: dict[str, Any] = {} if self.json is None else {"json": self.json}
+        body |= {} if self.files is None else {"files": self.files}
         return http.build_request(self.method, self.path, params=dict(self.params), **body)
 
     def answer(self, response: httpx2.Response) -> T:

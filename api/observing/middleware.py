@@ -52,6 +52,6 @@ class Observed:
         self._metrics.ended(route_of(scope), scope["method"], status, seconds)
         state = scope["state"]
         if status >= 400:
-            self._metrics.refused(state.get("error_code", "internal"), status)
+            self._metrics.refused(state.get("error_code", "internal_error"), status)
         elif state.get("demanded") is KeyScope.WRITE and status < 300:
             self._metrics.wrote()

@@ -141,4 +141,7 @@ def _salt_of(log: Path) -> bytes:
             mine.unlink()
         return path.read_bytes()
     except OSError as error:
-        raise ConfigError(f"The salt {path} cannot be kept: {error.strerror or error}.") from error
+        raise ConfigError(
+            f"The salt {path} cannot be kept: {error.strerror or error}.",
+            hint="Name a query log in a folder that the service may write.",
+        ) from error

@@ -4,7 +4,8 @@ from dataclasses import replace
 
 from fastapi import APIRouter
 
-from api.deps import Engine, ImagesOfQueries, read_filter
+from api.asking import Queries
+from api.deps import Engine, read_filter
 from api.requests_more import FacetsBody
 from api.routes.responses import ERRORS, example
 from api.schemas import FacetOut
@@ -40,15 +41,14 @@ _EXAMPLE = {
 
 
 @router.post("/facets", summary="Count values", responses={200: example(_EXAMPLE)})
-def facets(body: FacetsBody, engine: Engine, images: ImagesOfQueries) -> FacetsOut:
+def facets(body: FacetsBody, engine: Engine, queries: Queries) -> FacetsOut:
     """The facets that POST /v1/search gives for this body; its paging and order do not matter.
 
     Without text, image, item and parts, over all items that satisfy the filter.
     """
     body.check()
-    filter = read_filter(body.filter, engine)
     if not body.asks_nothing:
-        query = body.query(body.query_parts(images.fetch), filter)
+        query = queries.query(body)
         plain = replace(query, limit=1, offset=0, explain=False, rerank=None, total=True)
         page = engine.search(plain)
         total, is_exact = page.total or 0, page.total_is_exact
@@ -58,7 +58,7 @@ def facets(body: FacetsBody, engine: Engine, images: ImagesOfQueries) -> FacetsO
         engine.store,
         collection,
         body.facets,
-        filter,
+        read_filter(body.filter, engine),
         by=body.by,
         ignore_own=body.facets_ignore_own,
     )

@@ -60,7 +60,7 @@ async def readyz(request: Request, slot: Slot) -> ReadyOut | JSONResponse:
         collection=info.name,
         model=info.model.name,
         items=info.count,
-        behind=_behind_out(behind) if behind else None,
+        behind=behind_out(behind) if behind else None,
     )
 
 
@@ -68,7 +68,8 @@ def _state(slot: EngineSlot) -> tuple[CollectionInfo, Behind | None]:
     return slot.check(), slot.get().behind()
 
 
-def _behind_out(behind: Behind) -> BehindOut:
+def behind_out(behind: Behind) -> BehindOut:
+    """The version that waits, as it is told."""
     reason = told(behind.reason) if behind.reason else None
     found = behind.collection
     return BehindOut(collection=found.name, model=found.model.name, reason=reason)

@@ -1,20 +1,12 @@
 """Items: what the catalogue says of one, its picture."""
 
-from typing import Annotated
+from fastapi import APIRouter, Request
+from fastapi.responses import Response
 
-from fastapi import APIRouter, Query, Request
-from fastapi.responses import RedirectResponse, Response
-
-from api.deps import Engine, ImagesOfItems, ItemIdFromPath, Limits, ReadyPictures
+from api.deps import Engine, ItemIdFromPath
 from api.entity_tags import matches, tag_of
-from api.images import (
-    DEFAULT_SIZE,
-    MAX_SIZE,
-    MIN_SIZE,
-    browser_address,
-    open_image,
-    render_jpeg,
-)
+from api.images import DEFAULT_SIZE
+from api.routes.pictures import PICTURE, ServicePictures, Size
 from api.routes.responses import ERRORS, ITEM_EXAMPLE
 from api.schemas import ItemOut
 from api.security import NEEDS_SEARCH
@@ -32,38 +24,22 @@ MAX_AGE_S = 3600
     "/{id:path}/image",
     summary="The item's picture, as a JPEG",
     response_class=Response,
-    responses={
-        200: {"content": {"image/jpeg": {}}, "description": "The picture."},
-        302: {"description": "The image is on a web server: its address there, at its own size."},
-        304: {"description": "The picture that the client has is the current one."},
-    },
+    responses=PICTURE,
 )
 def image(
     id: ItemIdFromPath,
     request: Request,
     engine: Engine,
-    limits: Limits,
-    images: ImagesOfItems,
-    thumbnails: ReadyPictures,
-    size: Annotated[
-        int, Query(ge=MIN_SIZE, le=MAX_SIZE, description="Pixels along the longer side.")
-    ] = DEFAULT_SIZE,
+    pictures: ServicePictures,
+    size: Size = DEFAULT_SIZE,
 ) -> Response:
     """The item's image, scaled down, decoded and encoded anew; or where it is on the web."""
-    item = engine.item(id)
-    headers = {"Cache-Control": f"private, max-age={MAX_AGE_S}"}
-    if (address := browser_address(item)) is not None:
-        return RedirectResponse(address, 302, headers=headers)
-    file = open_image(item, images)
-    etag = file.etag(size)
-    headers["ETag"] = etag
-    if matches(request.headers.get("if-none-match", ""), etag):
-        return Response(status_code=304, headers=headers)
-    picture = thumbnails.get(etag)
-    if picture is None:
-        picture = render_jpeg(file, size, limits)
-        thumbnails.put(etag, picture)
-    return Response(picture, media_type="image/jpeg", headers=headers)
+    return pictures.answer(
+        engine.item(id),
+        size,
+        none_match=request.headers.get("if-none-match", ""),
+        cached=f"private, max-age={MAX_AGE_S}",
+    )
 
 
 @router.get(

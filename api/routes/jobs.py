@@ -1,32 +1,40 @@
 """Jobs: catalogues indexed while the service answers; and the way back to an earlier version."""
 
-from collections.abc import AsyncIterator
-from contextlib import closing
+from collections.abc import AsyncIterator, Sequence
+from contextlib import closing, suppress
 from typing import Annotated
 
 import anyio
 import anyio.to_thread
 from fastapi import APIRouter, Body, Depends, Header, Path, Query, Request
 from fastapi.openapi.models import Example
-from fastapi.responses import StreamingResponse
+from fastapi.responses import Response, StreamingResponse
 
-from api.deps import ServiceSettings
+from api.deps import ServiceSettings, Slot
+from api.images import DEFAULT_SIZE
 from api.jobs.errors import StateConflictError, VersionNotFoundError
+from api.jobs.row_pictures import item_of, picture_address
 from api.jobs.running import Jobs
 from api.jobs.schemas import (
     ALIAS,
+    FailureOut,
     FailuresOut,
     JobBody,
     JobOut,
     JobsOut,
+    LeftOutRow,
     RollbackBody,
     RolledBackOut,
 )
+from api.jobs.streams import EventStream, Streams
+from api.readiness import EngineSlot
+from api.routes.pictures import PICTURE, ServicePictures, Size
 from api.routes.responses import ERRORS
+from api.schemas import thumbnail_url
 from api.security import NEEDS_ADMIN
 from api.security.access import note
 from indexer.rollout import rollback as go_back
-from search.errors import CollectionNotFoundError, ConflictError
+from search.errors import CollectionNotFoundError, ConflictError, NotFoundError, VitrineError
 from search.store import open_store_of
 
 LOOKED_AT_EVERY_S = 0.4
@@ -55,7 +63,15 @@ def get_jobs(request: Request) -> Jobs:
     return jobs
 
 
+async def get_streams(request: Request) -> Streams:
+    """The streams of events that the service has open."""
+    streams = request.app.state.job_streams
+    assert isinstance(streams, Streams)
+    return streams
+
+
 ServiceJobs = Annotated[Jobs, Depends(get_jobs)]
+ServiceStreams = Annotated[Streams, Depends(get_streams)]
 JobId = Annotated[str, Path(max_length=300, description="The job's id, as `GET /v1/jobs` has it.")]
 Limit = Annotated[int, Query(ge=1, le=200, description="How many.")]
 Offset = Annotated[int, Query(ge=0, le=1_000_000, description="How many to leave out first.")]
@@ -112,27 +128,73 @@ def job(id: JobId, jobs: ServiceJobs) -> JobOut:
 def events(
     id: JobId,
     jobs: ServiceJobs,
+    streams: ServiceStreams,
     last_event_id: Annotated[
         str, Header(max_length=100, description="The last event that was seen: none is repeated.")
     ] = "",
-) -> StreamingResponse:
+) -> EventStream:
     """A comment comes every ten seconds in which nothing else does."""
     jobs.known.get(id)  # Refused before the answer begins.
     seen = int(last_event_id) if last_event_id.isdecimal() else -1
-    # Proxies that gather answers would hold the events back.
-    headers = {"X-Accel-Buffering": "no"}
-    return StreamingResponse(
-        _events(jobs, id, seen), media_type="text/event-stream", headers=headers
-    )
+    return EventStream(_events(jobs, id, seen), streams)
 
 
 @router.get("/jobs/{id}/failures", summary="Rows that a job left out")
-def failures(id: JobId, jobs: ServiceJobs, limit: Limit = 50, offset: Offset = 0) -> FailuresOut:
+def failures(
+    id: JobId,
+    jobs: ServiceJobs,
+    slot: Slot,
+    settings: ServiceSettings,
+    limit: Limit = 50,
+    offset: Offset = 0,
+) -> FailuresOut:
     """Each with its reason; of a job that was resumed, those of its last run."""
-    jobs.known.get(id)
+    job = jobs.known.get(id)
     found = jobs.known.failures(id)
-    return FailuresOut(
-        failures=found[offset : offset + limit], limit=limit, offset=offset, total=len(found)
+    shown = found[offset : offset + limit]
+    known = _items(slot, shown) if job.collection == settings.collection else frozenset()
+    base = jobs.known.base(id)
+
+    def picture(row: FailureOut) -> str | None:
+        if row.id is not None and row.id in known:
+            return thumbnail_url(row.id)
+        return picture_address(id, row) if item_of(row, base, jobs.allowed) else None
+
+    rows = [LeftOutRow(**each.model_dump(), thumbnail_url=picture(each)) for each in shown]
+    return FailuresOut(failures=rows, limit=limit, offset=offset, total=len(found))
+
+
+@router.get(
+    "/jobs/{id}/failures/{row}/image",
+    summary="The picture of a row that a job left out",
+    response_class=Response,
+    responses=PICTURE,
+)
+def row_image(
+    id: JobId,
+    row: Annotated[int, Path(ge=0, le=2**53, description="The row, as the failure has it.")],
+    request: Request,
+    jobs: ServiceJobs,
+    pictures: ServicePictures,
+    item: Annotated[
+        str | None, Query(max_length=4_000, description="The id that the failure has, if any.")
+    ] = None,
+    size: Size = DEFAULT_SIZE,
+) -> Response:
+    """The row's own image, made anew as those of items are, if it lies where jobs may read."""
+    jobs.known.get(id)
+    failure = jobs.known.failure(id, row, item)
+    found = None if failure is None else item_of(failure, jobs.known.base(id), jobs.allowed)
+    # Told in the words of the row, and the same whatever keeps it from being shown.
+    with suppress(NotFoundError):
+        if found is not None:
+            asked = request.headers.get("if-none-match", "")
+            # Not kept without asking: it is an image that somebody is about to mend.
+            return pictures.answer(found, size, none_match=asked, cached="private, no-cache")
+    raise NotFoundError(
+        f"There is no picture of row {row} to show.",
+        hint="Only readable images below VITRINE_JOB_SOURCES are, of rows that the job left out.",
+        details={"id": id, "row": row},
     )
 
 
@@ -175,6 +237,16 @@ def rollback(
         items=done.now.count,
         took_ms=round(done.seconds * 1000, 3),
     )
+
+
+def _items(slot: EngineSlot, rows: Sequence[FailureOut]) -> frozenset[str]:
+    """Ids of those rows whose items the served collection has; none while it cannot be asked."""
+    ids = sorted({row.id for row in rows if row.id})
+    try:
+        engine = slot.get()
+        return frozenset(engine.store.get(engine.info.name, ids))
+    except VitrineError:
+        return frozenset()
 
 
 async def _events(jobs: Jobs, id: str, seen: int) -> AsyncIterator[str]:

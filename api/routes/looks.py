@@ -2,44 +2,19 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Query, Request
-from pydantic import BaseModel, ConfigDict, Field
+from fastapi import APIRouter, Depends, Query, Request
+from pydantic import BaseModel, Field
 
 from api.deps import Engine, ItemIdFromPath, read_filter
-from api.requests import FieldNames, FilterString
+from api.requests_looks import LookBody, LookParameters
 from api.routes.responses import AN_ITEM, ERRORS, example
 from api.schemas import ItemOut, thumbnail_url
 from api.security import NEEDS_SEARCH
-from search.engine import SearchEngine
-from search.recommending import Look, LookQuery, Stylist
-from search.recommending.looks import MOST_HITS
+from api.styling import Looks
+from search.recommending import Look
 from search.types import Hit
 
-router = APIRouter(
-    prefix="/v1/items", tags=["items"], responses=ERRORS, dependencies=[NEEDS_SEARCH]
-)
-
-
-class LookParameters(BaseModel):
-    """What a look is asked for, as an address says it."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    limit: int = Field(3, ge=1, le=MOST_HITS, description="How many hits of each slot.")
-    slots: FieldNames = Field(
-        [], description="Slots to fill; default: all that go with the item's own."
-    )
-    agree: FieldNames = Field(
-        [], description="Columns in which hits should agree with the item: what does comes first."
-    )
-    kind_field: str | None = Field(
-        None, max_length=1_000, description="Column of the kind; default: a usual one."
-    )
-    filter: FilterString | None = Field(
-        None,
-        description="The short text form of a filter.",
-        examples=["price<80 in_stock=true"],
-    )
+router = APIRouter(prefix="/v1", tags=["items"], responses=ERRORS, dependencies=[NEEDS_SEARCH])
 
 
 class LookHitOut(ItemOut):
@@ -106,36 +81,43 @@ _EXAMPLE = {
 }
 
 
+async def get_looks(request: Request) -> Looks:
+    """What completes looks."""
+    looks = request.app.state.looks
+    assert isinstance(looks, Looks)
+    return looks
+
+
+ServiceLooks = Annotated[Looks, Depends(get_looks)]
+
+
 # Before the item itself, whose `{id:path}` takes slashes that a proxy has decoded.
 @router.get(
-    "/{id:path}/look",
+    "/items/{id:path}/look",
     summary="What goes with an item: complete the look",
     responses={200: example(_EXAMPLE)},
 )
 def look(
     id: ItemIdFromPath,
-    request: Request,
     engine: Engine,
+    looks: ServiceLooks,
     asked: Annotated[LookParameters, Query()],
 ) -> LookOut:
     """The best few of each kind that goes with the item's, by rules and by style."""
-    query = LookQuery(
-        id,
-        asked.limit,
-        slots=tuple(asked.slots),
-        kind_field=asked.kind_field,
-        agree=tuple(asked.agree),
-        filter=read_filter(asked.filter, engine),
-    )
-    return LookOut.of(_stylist(request, engine).look(query))
+    query = asked.query(id, read_filter(asked.filter, engine))
+    return LookOut.of(looks.stylist(engine).look(query))
 
 
-def _stylist(request: Request, engine: SearchEngine) -> Stylist:
-    """The service's stylist, made when one is first asked for. It keeps texts that it embedded."""
-    kept: tuple[SearchEngine, Stylist] | None = getattr(request.app.state, "stylist", None)
-    if kept is None or kept[0] is not engine:
-        kept = request.app.state.stylist = (engine, Stylist(engine))
-    return kept[1]
+@router.post(
+    "/look",
+    summary="What goes with an item, by rules of one's own",
+    responses={200: example(_EXAMPLE)},
+)
+def look_by_rules(body: LookBody, engine: Engine, looks: ServiceLooks) -> LookOut:
+    """The best few of each kind that goes with the item's, by the rules in the body."""
+    rules = body.look_rules()
+    query = body.query(body.item, read_filter(body.filter, engine))
+    return LookOut.of(looks.stylist(engine).look(query, rules))
 
 
 def _scored(hit: Hit) -> LookHitOut:

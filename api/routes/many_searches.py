@@ -2,7 +2,7 @@
 
 from fastapi import APIRouter, Request
 
-from api.deps import Engine, ImagesOfQueries
+from api.asking import Queries
 from api.errors import refusal_of, request_id_of
 from api.many_searches import search_all
 from api.requests_more import BatchSearchBody
@@ -20,9 +20,7 @@ router = APIRouter(prefix="/v1", tags=["search"], responses=ERRORS, dependencies
     summary="Several searches at once",
     responses={200: example({"pages": [A_PAGE, A_REFUSAL]})},
 )
-def batch_search(
-    body: BatchSearchBody, request: Request, engine: Engine, images: ImagesOfQueries
-) -> PagesOut:
+def batch_search(body: BatchSearchBody, request: Request, queries: Queries) -> PagesOut:
     """Up to 32 searches, each answered as by POST /v1/search, or refused by itself."""
     body.check()
     request_id = request_id_of(request)
@@ -31,6 +29,6 @@ def batch_search(
             PageOut.of(found)
             if isinstance(found, Page)
             else ErrorResponse(error=refusal_of(request_id, found))
-            for found in search_all(engine, body.queries, images)
+            for found in search_all(body.queries, queries)
         ]
     )

@@ -1,4 +1,4 @@
-"""The page at `/`, its files, and the API's documentation without anything from outside."""
+"""The pages at `/` and `/operate`, and the API's documentation without anything from outside."""
 
 from pathlib import Path
 
@@ -19,6 +19,12 @@ router = APIRouter(include_in_schema=False)
 async def index() -> FileResponse:
     """The search page."""
     return FileResponse(WEB / "index.html", media_type="text/html")
+
+
+@router.get("/operate")
+async def operate() -> FileResponse:
+    """The operator's page; what it asks for takes a key of scope admin."""
+    return FileResponse(WEB / "operate.html", media_type="text/html")
 
 
 @router.get("/docs")

@@ -4,57 +4,54 @@ from typing import Annotated
 
 from fastapi import APIRouter, File, Form, Query, Request, Response, UploadFile
 
-from api.deps import Engine, ImagesOfQueries, Limits, read_filter
+from api.asking import Queries
+from api.deps import Engine, Limits, read_filter
 from api.paging import add_links
 from api.requests import CropText, Limit, Offset, Phrases, SearchBody, SearchParameters, Text
-from api.routes.responses import ERRORS, PAGE_EXAMPLE
+from api.routes.responses import ERRORS, PAGE_EXAMPLE, answered
 from api.schemas import PageOut
 from api.security import NEEDS_SEARCH
 from api.uploads import read_upload
-from search.types import Box, ImagePart, Mode, QueryPart, TextPart
+from search.types import MAX_RERANKED, Box, ImagePart, Mode, QueryPart, TextPart
 from search.types import Query as EngineQuery
 
 router = APIRouter(prefix="/v1", tags=["search"], responses=ERRORS, dependencies=[NEEDS_SEARCH])
-
-FilterText = Annotated[
-    str | None,
-    Query(
-        description="The short text form of a filter.",
-        examples=["colour=red price<50", "tags:summer"],
-        max_length=10_000,
-    ),
-]
 
 
 @router.post(
     "/search",
     summary="Search by text, image, item, or weighted parts",
+    response_model=PageOut,
     responses={200: PAGE_EXAMPLE},
 )
-def search(body: SearchBody, engine: Engine, images: ImagesOfQueries) -> PageOut:
+def search(body: SearchBody, queries: Queries) -> Response:
     """Rank the collection against the query."""
-    filter = read_filter(body.filter, engine)
-    query = body.query(body.query_parts(images.fetch), filter)
-    return PageOut.of(engine.search(query))
+    return answered(PageOut.of(queries.engine.search(queries.query(body))))
 
 
-@router.get("/search", summary="Search by text", responses={200: PAGE_EXAMPLE})
+@router.get(
+    "/search",
+    summary="Search by text",
+    response_model=PageOut,
+    responses={200: PAGE_EXAMPLE},
+)
 def search_text(
     engine: Engine,
     asked: Annotated[SearchParameters, Query()],
     request: Request,
-    response: Response,
-) -> PageOut:
+) -> Response:
     """Rank the collection against a text; the `Link` header says where the next page is."""
     query = asked.query((TextPart(asked.q),), read_filter(asked.filter, engine))
     page = engine.search(query)
-    add_links(request, response, page)
-    return PageOut.of(page)
+    answer = answered(PageOut.of(page))
+    add_links(request, answer, page)
+    return answer
 
 
 @router.post(
     "/search/image",
     summary="Search by an uploaded image, and a text if you like",
+    response_model=PageOut,
     responses={200: PAGE_EXAMPLE},
 )
 def search_image(
@@ -73,7 +70,14 @@ def search_image(
     relevance: Annotated[bool, Form(description="Say how relevant hits are.")] = False,
     min_relevance: Annotated[float | None, Form(ge=0, le=1)] = None,
     mode: Annotated[Mode, Form(description="What a text is compared with.")] = "visual",
-) -> PageOut:
+    rerank: Annotated[
+        str | None, Form(description="One of the service's rerankers.", max_length=100)
+    ] = None,
+    rerank_depth: Annotated[
+        int, Form(ge=1, le=MAX_RERANKED, description="How many hits it reorders.")
+    ] = 100,
+    explain: Annotated[bool, Form(description="Say what each part gave to each hit.")] = False,
+) -> Response:
     """Rank the collection against an image.
 
     A text beside it that names a change ("in blue") changes that of the image; any other counts
@@ -93,5 +97,8 @@ def search_image(
         relevance=relevance,
         min_relevance=min_relevance,
         mode=mode,
+        rerank=rerank,
+        rerank_depth=rerank_depth,
+        explain=explain,
     )
-    return PageOut.of(engine.search(query))
+    return answered(PageOut.of(engine.search(query)))

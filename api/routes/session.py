@@ -10,6 +10,7 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Request, Response
 from pydantic import BaseModel, Field
 
+from api.observing.observing import Observing
 from api.routes.responses import ERRORS, example
 from api.security.errors import KeyRefusedError
 from api.security.gate import COOKIE, SECURE_COOKIE, Caller, Gate, session_token
@@ -31,6 +32,9 @@ class SessionOut(BaseModel):
     )
     name: str | None = Field(description="The key's name.", examples=["Shop window"])
     expires: datetime | None = Field(None, description="When the session that was opened ends.")
+    keeps_feedback: bool = Field(
+        description="Whether the service has a query log, for which feedback is wanted."
+    )
 
 
 def get_gate(request: Request) -> Gate:
@@ -47,14 +51,27 @@ KeyGate = Annotated[Gate, Depends(get_gate)]
     "/session",
     summary="Whether a key is wanted, and whose it is",
     responses={
-        200: example({"needs_key": True, "scope": "search", "name": "Shop window", "expires": None})
+        200: example(
+            {
+                "needs_key": True,
+                "scope": "search",
+                "name": "Shop window",
+                "expires": None,
+                "keeps_feedback": False,
+            }
+        )
     },
 )
 def session(request: Request, gate: KeyGate) -> SessionOut:
     """What a page has to know before it asks for anything else."""
     caller: Caller | None = request.state.caller
     name = caller.key.name if caller and caller.key else None
-    return SessionOut(needs_key=gate.needs_key, scope=caller and caller.scope, name=name)
+    return SessionOut(
+        needs_key=gate.needs_key,
+        scope=caller and caller.scope,
+        name=name,
+        keeps_feedback=_keeps_feedback(request),
+    )
 
 
 @router.post("/session", status_code=201, summary="Open a session of the page with a key")
@@ -80,7 +97,11 @@ def open_session(request: Request, response: Response, gate: KeyGate) -> Session
         samesite="strict",
     )
     return SessionOut(
-        needs_key=True, scope=caller.scope, name=caller.key.name, expires=made.expires
+        needs_key=True,
+        scope=caller.scope,
+        name=caller.key.name,
+        expires=made.expires,
+        keeps_feedback=_keeps_feedback(request),
     )
 
 
@@ -93,3 +114,9 @@ def close_session(request: Request, gate: KeyGate) -> Response:
     for name in (COOKIE, SECURE_COOKIE):
         response.delete_cookie(name, secure=name == SECURE_COOKIE, httponly=True, samesite="strict")
     return response
+
+
+def _keeps_feedback(request: Request) -> bool:
+    observing = request.app.state.observing
+    assert isinstance(observing, Observing)
+    return observing.queries is not None

@@ -65,7 +65,7 @@ NEEDS_SEARCH = Depends(_may_search)
 """Everything that reads."""
 
 NEEDS_WRITE = Depends(_may_write)
-"""Items, and feedback on behalf of others."""
+"""Items."""
 
 NEEDS_ADMIN = Depends(_may_administer)
-"""Jobs, collections' versions, keys."""
+"""Jobs and collections' versions."""

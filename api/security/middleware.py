@@ -28,8 +28,12 @@ SESSION_PATH = "/v1/session"
 
 OPEN_PATHS = frozenset({"/healthz", "/readyz", "/openapi.json"})
 OPEN_FOLDERS = ("/web/", "/docs-assets/")
+ALLOWED = ("Authorization", "Content-Type", "If-None-Match", "Last-Event-ID", "X-Request-ID")
+"""Headers that pages of other origins may send."""
+
 EXPOSED = (
     "ETag",
+    "Link",
     "Retry-After",
     "RateLimit-Limit",
     "RateLimit-Remaining",
@@ -39,6 +43,9 @@ EXPOSED = (
 """Headers of answers that pages of other origins may read."""
 
 _CHANGES = frozenset({"PUT", "PATCH", "DELETE"})
+_CHANGED = ("/v1/items/", "/v1/jobs", "/v1/collections/")
+"""Below these paths POST changes something, too; elsewhere its body is a question."""
+
 _log = structlog.stdlib.get_logger("vitrine.security")
 
 
@@ -129,16 +136,16 @@ class Guard:
             )
 
     def _write_down(self, scope: Scope, status: int) -> None:
-        """Changes, and attempts at them, by what the route demanded or the method says."""
-        state, method = scope["state"], scope["method"]
-        demanded = state.get("demanded")
-        if method in SAFE_METHODS or (demanded is None and method not in _CHANGES):
+        """Changes, and attempts at them, by what the route demanded or method and path say."""
+        state, method, path = scope["state"], scope["method"], scope["path"]
+        if method in SAFE_METHODS or path == SESSION_PATH:
             return
-        if scope["path"] == SESSION_PATH:
+        is_change = method in _CHANGES or path.startswith(_CHANGED)
+        if state.get("demanded") is None and not is_change:
             return
         caller: Caller | None = state.get("caller")
         # As it was sent, percent-encoded: no control character of it reaches a terminal.
-        path = scope.get("raw_path", b"").split(b"?")[0].decode("ascii", "replace")
+        sent = scope.get("raw_path", b"").split(b"?")[0].decode("ascii", "replace")
         self._audit.write(
             getattr(scope.get("endpoint"), "__name__", "refused"),
             **state.get("noted", {}),
@@ -146,7 +153,7 @@ class Guard:
             key=caller.key.id if caller and caller.key else None,
             address=(scope.get("client") or (None,))[0],
             method=method,
-            path=path or scope["path"],
+            path=sent or path,
             status=status,
             request_id=state["request_id"],
         )
@@ -174,7 +181,7 @@ def install_guard(app: FastAPI, settings: Settings, *, pages: Iterable[str]) -> 
             CORSMiddleware,
             allow_origins=sorted(origins),
             allow_methods=["GET", "POST", "PUT", "DELETE"],
-            allow_headers=["Authorization", "Content-Type", "If-None-Match", "X-Request-ID"],
+            allow_headers=ALLOWED,
             expose_headers=EXPOSED,
         )
     _log.info("access", keys=gate.needs_key, origins=len(origins), limit=settings.rate_limit)

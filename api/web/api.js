@@ -5,13 +5,17 @@ import { fetchUnlocked } from "./key.js";
 const MOST_TRIES = 5;
 const MOST_WAIT_S = 30;
 
+const requestIds = new WeakMap(); // by the JSON of an answer
+
 /** What the service, or the way to it, refused. */
 export class Refused extends Error {
-  /** @param {{message: string, code: string, details?: Object<string, any>}} error */
-  constructor({ message, code, details = {} }) {
+  /**
+   * @param {{message: string, code: string, details?: Object<string, any>}} error
+   * @param {boolean} mayPass whether the same may be answered a moment later
+   */
+  constructor({ message, code, details = {} }, mayPass = false) {
     super(message);
-    this.code = code;
-    this.details = details;
+    Object.assign(this, { code, details, mayPass });
   }
 }
 
@@ -26,19 +30,25 @@ const OFFLINE = { code: "offline", message: "The service does not answer. Is it 
 export async function fetchJson(path, options = {}, waiting = () => {}) {
   for (let tries = 1; ; tries += 1) {
     const response = await fetchUnlocked(path, options).catch((error) => {
-      throw error.name === "AbortError" ? error : new Refused(OFFLINE);
+      throw error.name === "AbortError" ? error : new Refused(OFFLINE, true);
     });
     const body = await response.json().catch((error) => {
       if (error.name === "AbortError") throw error;
       return null;
     });
-    if (response.ok && body) return body;
+    if (response.ok && body) {
+      requestIds.set(body, response.headers.get("X-Request-ID"));
+      return body;
+    }
     const wait = waitOf(response);
     if (wait === null || tries >= MOST_TRIES) throw refusalOf(response, body);
     waiting(wait, response.status === 429 ? "The service is busy" : body?.error?.message ?? "Not ready yet");
     await pause(wait, options.signal);
   }
 }
+
+/** @param {object} body of an answer @returns {string | null} the id under which the service gave it */
+export const requestIdOf = (body) => requestIds.get(body) ?? null;
 
 /** @param {string} path @param {object} body @param {RequestInit} [options] */
 export const postJson = (path, body, options = {}, waiting = undefined) =>
@@ -55,7 +65,7 @@ export const imagePath = (id, size) => `${itemPath(id)}/image?size=${size}`;
 function refusalOf(response, body) {
   return new Refused(body?.error ?? {
     code: "unknown", message: `The service answered with ${response.status}.`,
-  });
+  }, response.status === 429 || response.status >= 500);
 }
 
 /* Seconds after which it may be asked again; null where that is no use. */

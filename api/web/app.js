@@ -6,19 +6,21 @@ import { showDetails, startDetails } from "./details.js";
 import { $, isPlainClick } from "./dom.js";
 import { startDrop } from "./drop.js";
 import { servedCollection } from "./fields.js";
+import { startFeedback } from "./feedback.js";
 import { showFilters, startFilters } from "./filters.js";
 import { number } from "./format.js";
-import { unlocked } from "./key.js";
+import { lock, unlocked } from "./key.js";
 import { startPicture, titleOf } from "./picture.js";
 import { refuse, rememberScroll, retry, showResults, startResults } from "./results.js";
-import { addressOf, current, go, hasPicture, isAsked, onView, resultsKey, tell, viewOf } from "./state.js";
+import { current, go, isAsked, onView, resultsKey, tell, viewOf } from "./state.js";
 import { showStart } from "./start.js";
 import { closeSuggestions } from "./suggest.js";
 
 history.scrollRestoration = "manual"; // results come later than the browser would scroll
 let isBack = false;
 
-const collection = unlocked().then(servedCollection);
+const session = unlocked();
+const collection = session.then(servedCollection);
 
 startBox(refuse);
 startDrop(refuse);
@@ -26,7 +28,8 @@ startPicture();
 startFilters();
 startResults(collection.catch(() => null)); // a search that fails too says why
 startDetails(collection.catch(() => null));
-startCopy(collection.catch(() => null));
+startCopy(collection.catch(() => null), session);
+startFeedback(session);
 showTools();
 
 onView(showView);
@@ -60,7 +63,8 @@ const isAnotherQuestion = (before, view) =>
 async function showHeading(view) {
   const words = view.q ? `“${view.q}”` : view.without.map((phrase) => `Not ${phrase}`).join(", ");
   const say = (picture) => {
-    $("heading").textContent = picture ? `Looks like ${picture}${words && ` and ${words}`}` : words;
+    const seen = `${view.crop ? "a part of " : ""}${picture}`;
+    $("heading").textContent = picture ? `Looks like ${seen}${words && ` and ${words}`}` : words;
     document.title = isAsked(view) ? `${$("heading").textContent} · vitrine` : "vitrine";
   };
   say(view.photo ? "your picture" : view.like);
@@ -73,6 +77,11 @@ async function showTools() {
   $("sort").addEventListener("change", () => go({ sort: $("sort").value }));
   $("mode").addEventListener("change", () => go({ mode: $("mode").value }));
   $("error-retry").addEventListener("click", retry);
+  $("lock").addEventListener("click", lock);
+  session.then((said) => {
+    $("lock").hidden = !said?.needs_key;
+    $("operate").hidden = said?.scope !== "admin";
+  });
   const known = await collection.catch(() => null);
   if (!known) return;
   const option = ({ value, text }) => Object.assign(document.createElement("option"), { value, textContent: text });

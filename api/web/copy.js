@@ -8,10 +8,15 @@ const PHOTO = "photo.jpg";
 const HERE = "\u0000photo\u0000"; // stands for the picture's bytes until they are said
 
 let collection = null;
+let session = null;
 
-/** @param {Promise<any>} promised the collection that is searched */
-export function startCopy(promised) {
+/**
+ * @param {Promise<any>} promised the collection that is searched
+ * @param {Promise<any>} known what the service says of the session: whether it wants a key
+ */
+export function startCopy(promised, known) {
   collection = promised;
+  session = known;
   $("copy-curl").addEventListener("click", () => copy(asCurl, "curl"));
   $("copy-python").addEventListener("click", () => copy(asPython, "Python"));
   $("copy-link").addEventListener("click", () => put(location.href, "The link"));
@@ -25,9 +30,9 @@ export function startCopy(promised) {
 }
 
 async function copy(write, name) {
-  const known = await collection;
+  const [known, said] = [await collection, await session];
   const { path, body } = requestFor(current(), { image: HERE, limit: 10, types: known?.types ?? {} });
-  await put(write(new URL(path, document.baseURI).href, body), `The query for ${name}`);
+  await put(write(new URL(path, document.baseURI).href, body, Boolean(said?.needs_key)), `The query for ${name}`);
 }
 
 /* Not every page may write to the clipboard: then the text is there to be taken. */
@@ -42,10 +47,12 @@ async function put(text, name) {
   $("copied-text").hidden = false;
 }
 
-/** @param {string} url @param {object} body @returns {string} */
-export function asCurl(url, body) {
+/* The key itself is nowhere in the browser: both take it from the environment. */
+
+function asCurl(url, body, needsKey) {
   const json = JSON.stringify(body, null, 2);
-  const head = `curl ${url} \\\n  -H 'Content-Type: application/json' `;
+  const key = needsKey ? '-H "Authorization: Bearer $VITRINE_API_KEY" ' : "";
+  const head = `curl ${url} \\\n  -H 'Content-Type: application/json' ${key}`;
   if (!json.includes(JSON.stringify(HERE))) return `${head}-d '${json.replaceAll("'", "'\\''")}'`;
   // Only a document that the shell reads can hold what a command says: the rest of it is told apart.
   const safe = json.replaceAll(/[\\$`]/g, "\\$&");
@@ -53,19 +60,19 @@ export function asCurl(url, body) {
   return `${head}-d @- <<END\n${safe.replace(marked, `"$(base64 < ${PHOTO} | tr -d '\\n')"`)}\nEND`;
 }
 
-/** @param {string} url @param {object} body @returns {string} */
-export function asPython(url, body) {
+function asPython(url, body, needsKey) {
   const said = literal(body, "");
   const hasPhoto = said.includes(literal(HERE, ""));
   const photo = `base64.b64encode(Path("${PHOTO}").read_bytes()).decode()`;
+  const key = needsKey ? `, "Authorization": "Bearer " + os.environ["VITRINE_API_KEY"]` : "";
   return [
-    ...(hasPhoto ? ["import base64"] : []), "import json", "import urllib.request",
+    ...(hasPhoto ? ["import base64"] : []), "import json", ...(needsKey ? ["import os"] : []), "import urllib.request",
     ...(hasPhoto ? ["from pathlib import Path"] : []), "",
     `query = ${said.replace(literal(HERE, ""), photo)}`,
     "request = urllib.request.Request(",
     `    ${literal(url, "")},`,
     "    data=json.dumps(query).encode(),",
-    '    headers={"Content-Type": "application/json"},',
+    `    headers={"Content-Type": "application/json"${key}},`,
     ")",
     "with urllib.request.urlopen(request, timeout=30) as answer:",
     "    page = json.load(answer)",

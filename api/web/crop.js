@@ -22,17 +22,15 @@ export class Crop {
     area.addEventListener("pointermove", (event) => this.#move(event));
     area.addEventListener("pointerup", (event) => this.#end(event));
     area.addEventListener("pointercancel", () => this.#cancel());
-    area.addEventListener("dragstart", (event) => this.isOn && event.preventDefault());
+    area.addEventListener("dragstart", (event) => event.preventDefault());
     area.addEventListener("keydown", (event) => this.#onKey(event));
     $("crop-whole").addEventListener("click", () => this.#commit(null));
     for (const id of EDGES) $(id).addEventListener("change", () => this.#fromNumbers());
   }
 
-  /** @param {number[] | null} edges @param {boolean} isOn whether there is anything to crop */
-  show(edges, isOn) {
-    this.isOn = isOn;
+  /** @param {number[] | null} edges */
+  show(edges) {
     this.edges = edges;
-    this.area.tabIndex = isOn ? 0 : -1;
     this.#draw();
   }
 
@@ -62,7 +60,7 @@ export class Crop {
   }
 
   #begin(event) {
-    if (!this.isOn || event.button !== 0) return;
+    if (event.button !== 0) return;
     const [x, y] = this.#at(event);
     const [x0, y0, x1, y1] = this.edges ?? [2, 2, 2, 2];
     const isCorner = event.target.id === "crop-corner";
@@ -112,7 +110,7 @@ export class Crop {
   #onKey(event) {
     const [dx, dy] = { ArrowLeft: [-STEP, 0], ArrowRight: [STEP, 0], ArrowUp: [0, -STEP], ArrowDown: [0, STEP] }[event.key] ?? [];
     if (event.key === "Escape" && this.edges) return this.#commit(null);
-    if (!this.isOn || dx === undefined || event.target !== this.area) return;
+    if (dx === undefined || event.target !== this.area) return;
     event.preventDefault();
     const edges = this.edges ?? [0.1, 0.1, 0.9, 0.9];
     this.#commit(event.shiftKey ? resized(edges, dx, dy) : moved(edges, dx, dy));

@@ -3,6 +3,7 @@
 import { Refused } from "./api.js";
 import { searchByItem, searchByPhoto } from "./box.js";
 import { $ } from "./dom.js";
+import { chose } from "./feedback.js";
 
 const ITEM = "application/x-vitrine-item";
 
@@ -25,7 +26,7 @@ export function startDrop(refuse) {
     if (!kind) return;
     event.preventDefault();
     // A result that slips out of the hand over the results is no query.
-    if (kind === ITEM) return event.target.closest?.("#search, #asked") && searchByItem(event.dataTransfer.getData(ITEM));
+    if (kind === ITEM) return event.target.closest?.("#search, #asked") && useItem(event.dataTransfer.getData(ITEM));
     await usePicture([...event.dataTransfer.files]).catch(refuse);
   });
   addEventListener("paste", async (event) => {
@@ -46,6 +47,11 @@ export function dragItem(event, id) {
 function kindOf(event) {
   const types = [...(event.dataTransfer?.types ?? [])];
   return [ITEM, "Files"].find((kind) => types.includes(kind)) ?? null;
+}
+
+function useItem(id) {
+  chose(id);
+  searchByItem(id);
 }
 
 async function usePicture(files) {

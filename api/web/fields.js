@@ -11,7 +11,7 @@ const NO_FACETS = new Set(["id", "title", "product_id", "image_region", "currenc
 const FIRST = ["kind", "article_type", "product_type", "type", "category", "gender", "colour", "color", "price", "brand", "size", "pattern"];
 
 /** The collection that answers. */
-export class Collection {
+class Collection {
   /** @param {any} served as GET /v1/collections has it */
   constructor(served) {
     this.name = served.name;

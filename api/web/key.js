@@ -5,11 +5,16 @@ const SESSION = "v1/session";
 
 let asking = null; // the promise of the form that is shown
 
-/* Resolves as soon as the service answers to this page: at once where no key is wanted. */
+/* What the service says of the session, as soon as it answers to this page: at once where no key is
+   wanted. Null where it does not answer. */
 export async function unlocked() {
-  const known = await fetch(SESSION).then((response) => response.json()).catch(() => null);
-  if (known?.needs_key && !known.scope) await askForKey("This service wants a key.");
+  const known = await session();
+  if (!known?.needs_key || known.scope) return known;
+  await askForKey("This service wants a key.");
+  return session();
 }
+
+const session = () => fetch(SESSION).then((response) => response.json()).catch(() => null);
 
 /* `fetch`, that asks for a key and tries again when a session has ended meanwhile. */
 export async function fetchUnlocked(path, options) {

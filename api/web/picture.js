@@ -29,9 +29,7 @@ async function showView(view) {
   $("weigh").hidden = !hasBoth(view);
   $("share").value = view.share;
   sayShare(view.share);
-  $("crop-tools").hidden = !view.photo;
-  $("crop").classList.toggle("can-crop", Boolean(view.photo));
-  crop.show(view.photo ? view.crop : null, Boolean(view.photo));
+  crop.show(view.crop);
   if (view.photo) await showPhoto(view.photo);
   if (view.like) await showItem(view.like);
 }

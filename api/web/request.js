@@ -1,4 +1,4 @@
-/* A view as the service is asked for it: POST /v1/search, or /v1/similar for an item alone. */
+/* A view as the service is asked for it: POST /v1/search, or /v1/similar for an item alone, whole. */
 
 import { HALF, hasPicture } from "./state.js";
 
@@ -32,11 +32,10 @@ export function requestFor(view, { image = "", offset = 0, limit = PAGE_SIZE, fa
 }
 
 function what(view, image) {
-  if (view.like && !view.q) return { items: [{ id: view.like }] };
-  const picture = view.like
-    ? { item: view.like }
-    : view.photo && { image, ...(view.crop ? { crop: view.crop } : {}) };
-  if (!picture) return { text: view.q || notWords(view) };
+  if (view.like && !view.crop && !view.q) return { items: [{ id: view.like }] };
+  const crop = view.crop ? { crop: view.crop } : {};
+  const picture = view.like ? { item: view.like, ...crop } : { image, ...crop };
+  if (!hasPicture(view)) return { text: view.q || notWords(view) };
   if (!view.q) return picture;
   const weighed = (share) => (view.share === HALF ? {} : { weight: +(2 * share).toFixed(2) });
   return {
@@ -52,7 +51,7 @@ const notWords = (view) => `not ${view.without[0] ?? ""}`;
  * @param {import("./state.js").View} view @param {Object<string, string>} types by field
  * @param {string} [only] id of the only item
  */
-export function filterOf(view, types, only = "") {
+function filterOf(view, types, only = "") {
   const terms = view.filter ? [isAlone(view, only) ? view.filter : `(${view.filter})`] : [];
   for (const [field, values] of Object.entries(view.picked)) {
     if (!values.length) continue;

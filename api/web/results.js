@@ -1,6 +1,6 @@
 /* The results of a view: asked for page by page, in one order, and remembered for "back". */
 
-import { postJson } from "./api.js";
+import { postJson, requestIdOf } from "./api.js";
 import { card, ghost } from "./card.js";
 import { $, element, fill } from "./dom.js";
 import { refuseFilter, showFacets } from "./filters.js";
@@ -8,12 +8,29 @@ import { milliseconds, number } from "./format.js";
 import { base64Of } from "./photos.js";
 import { photoOrRefused } from "./picture.js";
 import { MATCH, PAGE_SIZE, requestFor } from "./request.js";
-import { current, go, isAsked, isNarrowed, resultsKey } from "./state.js";
+import { current, go, isAsked, isNarrowed, NO_FILTERS, resultsKey } from "./state.js";
 
 const GHOSTS = 12;
 const BY_ITSELF = 120; // so many come by scrolling; then a button, so that the page has an end
 const MOST_KEPT = 20;
 const FILTER_CODES = ["filter_syntax", "unknown_field", "filter_type", "invalid_filter"];
+
+/* Why there may be nothing at all, and what to do about it; the first that is so. */
+const EMPTY = [
+  {
+    is: isNarrowed, said: "Nothing passes these filters.", cure: "Take one off, or all of them.",
+    label: "Clear the filters", change: NO_FILTERS,
+  },
+  {
+    is: (view) => view.sort, said: "Nothing here is enough like that to be put in order.",
+    cure: "See what comes nearest instead.", label: "Show the nearest", change: { sort: "" },
+  },
+  {
+    is: (view) => view.mode === "text", said: "No item has these words.", cure: "Look for how it looks instead.",
+    label: "Search by looks", change: { mode: "visual" },
+  },
+  { is: () => true, said: "Nothing is left.", cure: "Exclude less.", label: "Exclude nothing", change: { without: [] } },
+];
 
 const kept = new Map(); // results by view: pages and how far they were scrolled
 let results = null; // those that are shown: {view, pages, hits, isAll}
@@ -53,13 +70,28 @@ export async function showResults(view, isBack) {
 /** @param {string} id @returns {any} the hit of that item, where it was shown */
 export const hitOf = (id) => results?.hits.find((hit) => hit.id === id) ?? null;
 
+/**
+ * @param {string} id of an item that is shown, as a result or its variant
+ * @returns {{rank: number, request: string | null} | null} from 1, and the search that showed it
+ */
+export function placeOf(id) {
+  let rank = 0;
+  for (const page of results?.pages ?? []) {
+    for (const hit of page.hits) {
+      rank += 1;
+      if ([hit, ...hit.variants].some((each) => each.id === id)) return { rank, request: requestIdOf(page) };
+    }
+  }
+  return null;
+}
+
 /** @param {Error} error */
 export function refuse(error) {
   if (error.name === "AbortError") return;
   $("status").textContent = "";
   if (FILTER_CODES.includes(error.code)) refuseFilter(error.message);
   $("error-text").textContent = error.message;
-  $("error-retry").hidden = !["offline", "unknown", "internal", "too_many_requests", "unavailable"].includes(error.code);
+  $("error-retry").hidden = !error.mayPass;
   $("error").hidden = false;
 }
 
@@ -161,20 +193,12 @@ function sayPage(into, page) {
 const isWeak = (page) => page.relevance !== null && page.relevance < MATCH;
 
 function sayEmpty(view) {
+  const { said, cure, label, change } = EMPTY.find(({ is }) => is(view));
   $("empty").hidden = false;
-  const [said, cure] = isNarrowed(view)
-    ? ["Nothing passes these filters.", "Take one off, or all of them."]
-    : view.sort
-      ? ["Nothing here is enough like that to be put in order.", "See what comes nearest instead."]
-      : view.mode === "text"
-        ? ["No item has these words.", "Look for how it looks instead."]
-        : ["Nothing is left.", "Exclude less."];
   $("empty-said").textContent = said;
   $("empty-cure").textContent = cure;
-  const change = isNarrowed(view) ? { filter: "", picked: {}, ranges: {} } : view.sort ? { sort: "" } : view.mode === "text" ? { mode: "visual" } : { without: [] };
-  const label = isNarrowed(view) ? "Clear the filters" : view.sort ? "Show the nearest" : view.mode === "text" ? "Search by looks" : "Exclude nothing";
   $("empty-button").textContent = label;
-  $("empty-button").onclick = () => go(/** @type {any} */ (change));
+  $("empty-button").onclick = () => go(change);
 }
 
 function sayNothingAsked(view) {

@@ -9,7 +9,7 @@
  * @property {string} q the words
  * @property {string} like id of the item that is asked with
  * @property {string} photo name of the picture that is asked with
- * @property {number[] | null} crop the part of the photo that counts: x0, y0, x1, y1, 0 to 1
+ * @property {number[] | null} crop the part of the picture that counts: x0, y0, x1, y1, 0 to 1
  * @property {number} share how much a picture counts beside words, 0.1 to 0.9
  * @property {string[]} without what no result may show
  * @property {string} filter a filter that somebody wrote
@@ -54,7 +54,7 @@ export function addressOf(given) {
   const params = new URLSearchParams();
   const put = (name, value) => value && params.append(name, value);
   for (const name of ["q", "like", "photo"]) put(name, view[name]);
-  if (view.photo) put("crop", view.crop?.map((edge) => +edge.toFixed(3)).join(","));
+  if (hasPicture(view)) put("crop", view.crop?.map((edge) => +edge.toFixed(3)).join(","));
   if (hasPicture(view) && view.q && view.share !== HALF) put("share", view.share);
   for (const phrase of view.without) put("not", phrase);
   for (const [field, values] of Object.entries(view.picked)) for (const value of values) put(`f.${field}`, value);

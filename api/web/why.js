@@ -10,7 +10,7 @@ const SMALL = new Set("a an and are as at but by for from in is it its no not of
 
 const SAID = {
   text: (said) => `Words: “${said}”`,
-  image: () => "Your picture",
+  image: (said, view) => (view.like ? "The part you chose" : "Your picture"),
   item: () => "The picture you chose",
   change: (said) => `Changed: ${said}`,
   without: (said) => `Without: ${said}`,
@@ -26,7 +26,7 @@ export function showContributions(contributions, view) {
   const least = contributions.length > 1 ? 1e-6 : 1;
   const most = Math.max(...contributions.map(({ value }) => Math.abs(value)), least);
   const rows = contributions.map(({ kind, said, value }) => {
-    const name = element("span", { className: "why-name", textContent: SAID[kind]?.(said) ?? kind });
+    const name = element("span", { className: "why-name", textContent: SAID[kind]?.(said, view) ?? kind });
     if (kind === "item" && view.like) titleOf(view.like).then((title) => (name.textContent = `Looks like ${title}`));
     const bar = element("span", { className: value < 0 ? "meter minus" : "meter" });
     bar.style.width = `${(100 * Math.abs(value)) / most}%`;
@@ -78,7 +78,7 @@ function show(id, word) {
 }
 
 /** @param {string} text @returns {string[]} the whole of it and its words, each once */
-export function wordsOf(text) {
+function wordsOf(text) {
   const words = text.replaceAll('"', " ").split(/[\s,;]+/)
     .filter((word) => word.length > 2 && !word.startsWith("-") && !SMALL.has(word.toLowerCase()));
   const all = words.length > 1 ? [text, ...words] : words;

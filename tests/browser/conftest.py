@@ -1,5 +1,6 @@
 """A real server on a port of its own, and Debian's Chromium."""
 
+import os
 import re
 import shutil
 import signal
@@ -41,15 +42,26 @@ def rows() -> Rows:
 
 
 @pytest.fixture(scope="session")
-def url(chromium: str, rows: Rows, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def query_log(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The query log of the service."""
+    return tmp_path_factory.mktemp("log") / "queries.log"
+
+
+@pytest.fixture(scope="session")
+def url(
+    chromium: str, rows: Rows, query_log: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[str]:
     """Address of `vitrine serve`, running as a process of its own; stopped by Ctrl-C at the end."""
     folder = tmp_path_factory.mktemp("browser")
     settings = build(folder, rows)
     log = folder / "serve.log"
+    environment = {**os.environ, "VITRINE_QUERY_LOG": str(query_log)}
     vitrine = [sys.executable, "-c", "from api.cli.main import main; main()"]
     options = ["--db", settings.db, "--port", "0", "--log-format", "json"]
     with log.open("wb") as output:
-        process = subprocess.Popen([*vitrine, "serve", *options], stdout=output, stderr=output)
+        process = subprocess.Popen(
+            [*vitrine, "serve", *options], stdout=output, stderr=output, env=environment
+        )
     try:
         address = _address(process, log)
         wait_until(lambda: _is_calibrated(address), 120)

@@ -99,6 +99,16 @@ def test_a_session_that_ended_is_renewed_under_way(page: Page, keys: KeyFile) ->
     expect(page).to_have_title(re.compile("heard [^4]|heard 404"))
 
 
+def test_who_signs_out_is_asked_for_a_key_again(page: Page, keys: KeyFile) -> None:
+    token, _ = keys.create("shop", Scope.SEARCH)
+    headers = {"Authorization": f"Bearer {token}"}
+    assert page.request.post("/v1/session", headers=headers).status == 201
+    page.goto("/")
+    page.get_by_role("button", name="Sign out").click()
+    expect(page.get_by_label("Key", exact=True)).to_be_focused()
+    assert not page.context.cookies()
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_the_form_is_accessible(page: Page, scheme: str) -> None:
     page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]

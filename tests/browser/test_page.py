@@ -261,6 +261,7 @@ def test_errors_in_words(browser: Browser, url: str) -> None:
         expect(page.get_by_role("textbox", name="Filter")).to_have_attribute("aria-invalid", "true")
         page.goto("/?like=no-such-item")
         expect(page.locator("#error")).to_contain_text("no-such-item")
+        expect(page.get_by_role("button", name="Try again")).to_be_hidden()
         page.goto("/?photo=0123456789abcdef")
         expect(page.locator("#error")).to_contain_text("Pick it again")
         page.get_by_label("Search by a picture").set_input_files(
@@ -274,6 +275,7 @@ def test_errors_in_words(browser: Browser, url: str) -> None:
         context.set_offline(True)
         search(page, "red")
         expect(page.locator("#error")).to_contain_text("does not answer")
+        expect(page.get_by_role("button", name="Try again")).to_be_visible()
         context.set_offline(False)
         page.get_by_role("button", name="Remove the picture from the query").click()
         wait_for_results(page)

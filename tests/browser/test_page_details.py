@@ -108,6 +108,22 @@ def test_copied_python_finds_what_the_page_shows(page: Page, url: str) -> None:
     assert found and found == shown_ids(page)[: len(found)]
 
 
+def test_copied_programs_show_a_key_where_one_is_wanted(browser: Browser, url: str) -> None:
+    with browser.new_context(base_url=url) as context:
+        page = context.new_page()
+        said = {"needs_key": True, "scope": "search", "name": "shop", "keeps_feedback": False}
+        page.route("**/v1/session", lambda route: route.fulfill(json=said))
+        page.goto("/?q=red+dress")
+        wait_for_results(page)
+        page.get_by_text("Copy", exact=True).click()
+        shown = page.get_by_label("What was copied")
+        page.get_by_role("button", name="As curl").click()
+        expect(shown).to_contain_text('-H "Authorization: Bearer $VITRINE_API_KEY"')
+        page.get_by_role("button", name="As Python").click()
+        expect(shown).to_contain_text('"Bearer " + os.environ["VITRINE_API_KEY"]')
+        compile(shown.text_content() or "", "copied", "exec")
+
+
 @pytest.mark.skipif(
     shutil.which("curl") is None and not is_required("VITRINE_TEST_BROWSER"),
     reason="curl is not installed",

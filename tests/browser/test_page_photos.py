@@ -119,6 +119,27 @@ def test_a_part_of_the_photo_by_keyboard(page: Page, two: str, rows: Rows) -> No
     expect(page.locator("#crop-frame")).to_be_hidden()
 
 
+def test_a_part_of_an_item(page: Page, rows: Rows) -> None:
+    id = rows[0]["id"]
+    page.goto(f"/?like={id}")
+    wait_for_results(page)
+    crop = page.get_by_role("group", name="Part of the picture")
+    with page.expect_request(is_search) as request:
+        crop.press("Shift+ArrowUp")
+    assert body_of(request.value)["item"] == id
+    assert body_of(request.value)["crop"] == pytest.approx([0.1, 0.1, 0.9, 0.88])
+    expect(heading(page)).to_have_text(f"Looks like a part of {rows[0]['title']}")
+    wait_for_results(page)
+    assert id not in shown_ids(page)
+    page.locator(".card .open").first.click()
+    expect(page.get_by_role("dialog").locator("#why")).to_contain_text("The part you chose")
+    page.keyboard.press("Escape")
+    with page.expect_request(is_search) as request:
+        page.get_by_role("button", name="Use the whole picture").click()
+    assert body_of(request.value)["items"] == [{"id": id}]
+    assert asked(page) == {"like": [id]}
+
+
 def test_a_slider_weighs_picture_and_words(page: Page, rows: Rows) -> None:
     page.goto("/")
     picked_photo(page, rows[0]["image"])

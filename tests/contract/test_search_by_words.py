@@ -86,8 +86,8 @@ def test_the_words_move_an_item_up_and_its_score_stays_a_cosine(
     found = hits(store, collection, ["ducati"], "hybrid")
     assert ids(found) == ["5", "0", "1", "2", "3", "4"]
     assert found[0].score == pytest.approx(0.4, abs=2e-6)
-    # The spread is 0.9 - 0.4; an item with all the words gets four of them.
-    assert found[0].fused == pytest.approx(0.4 + 4 * 0.5, abs=1e-5)
+    # The spread is 0.9 - 0.4; an item with all the words gets four of them, and two for all.
+    assert found[0].fused == pytest.approx(0.4 + 6 * 0.5, abs=1e-5)
     assert [hit.fused for hit in found[1:]] == [hit.score for hit in found[1:]]
 
 

@@ -124,5 +124,6 @@ def expected(query: Query, rows: Sequence[Row], kept: set[str], words: WordRanki
         spread = max(near[0].score - near[-1].score, 0.01) if near else 0.01
         values = {row.id: row.score for row in ranked}
         for row in [*near, *worded[:DEPTH]]:
-            values[row.id] = row.score + 4 * spread * share[row.id] ** 2
+            added = 4 * share[row.id] ** 2 + 2 * words.has_all(row.id)
+            values[row.id] = row.score + spread * added
     return sorted((id for id in values if id in kept), key=lambda id: (-round(values[id], 6), id))

@@ -9,12 +9,13 @@ from pathlib import Path
 import pytest
 
 from api.client import AsyncClient, Client
+from api.jobs.errors import VersionNotFoundError
 from api.requests_items import BatchItemBody
 from api.schemas import PageOut
 from api.security.errors import KeyRefusedError
 from api.security.keys import KeyFile
 from api.security.scopes import Scope
-from search.errors import FilterSyntaxError, ItemNotFoundError, VitrineError
+from search.errors import FilterSyntaxError, ItemNotFoundError, NotFoundError, VitrineError
 from tests.command_line import Vitrine, runner
 from tests.running import run as run_coroutine
 from tests.sample_collection import build, chosen_rows, write_catalog
@@ -108,7 +109,9 @@ def test_collections_of_the_service(
 
 
 def test_indexing_while_the_service_holds_the_database(shop: Shop, vitrine: Vitrine) -> None:
-    more = [*ROWS, ROWS[0] | {"id": "one more"}, ROWS[0] | {"id": "gone", "image": "/no/x.png"}]
+    shutil.copy(ROWS[0]["image"], shop.folder / "own.png")
+    bad = [ROWS[0] | {"id": "", "image": "own.png"}, ROWS[0] | {"id": "gone", "image": "/no/x.png"}]
+    more = [*ROWS, ROWS[0] | {"id": "one more"}, *bad]
     catalog = write_catalog(more, shop.folder / "more.csv")
     locked = vitrine("index", str(catalog), "--db", str(shop.folder / "shop.db"))
     assert locked.code == 1 and "--server" in locked.err
@@ -118,9 +121,13 @@ def test_indexing_while_the_service_holds_the_database(shop: Shop, vitrine: Vitr
     with shop.client() as client:
         assert client.item("one more").title == ROWS[0]["title"]
         [job] = client.jobs(limit=1).jobs
-        assert [each.id for each in client.job_failures(job.id).failures] == ["gone"]
+        nameless, gone = client.job_failures(job.id).failures
+        assert (nameless.id, gone.id) == (None, "gone")
+        assert client.row_image(job.id, nameless.row, nameless.id, size=64)[:2] == b"\xff\xd8"
+        with pytest.raises(NotFoundError, match="no picture of row"):
+            client.row_image(job.id, gone.row, gone.id)
     again = json.loads(vitrine("index", str(catalog), "--server", shop.url, "--json").out)
-    assert (again["unchanged"], again["failed"], again["indexed"]) == (len(ROWS) + 1, 1, 0)
+    assert (again["unchanged"], again["failed"], again["indexed"]) == (len(ROWS) + 1, 2, 0)
 
 
 def test_what_only_works_here_is_refused_with_a_service(shop: Shop, vitrine: Vitrine) -> None:
@@ -155,6 +162,9 @@ def test_the_client_can_do_all_that_the_service_can(shop: Shop) -> None:
         assert (made.id, made.fields["price"]) == ("a new/one", 3.5)
         assert client.item("a new/one").title == "New"
         assert client.image("a new/one", size=64).startswith(b"\xff\xd8")
+        assert client.put_image("a new/one", Path(ROWS[1]["image"])).title == "New"
+        assert client.heat_map("a new/one", "red", size=64).startswith(b"\xff\xd8")
+        assert client.feedback("a new/one", "click", query="dress", rank=2).kept is False
         body = BatchItemBody(id="a new/one", title="Newer", fields={"price": 4})
         assert client.write_items([body]).results[0].status == "replaced"
         assert client.delete_items(["a new/one", "nobody"]).deleted == 1
@@ -169,6 +179,11 @@ def test_the_client_can_do_all_that_the_service_can(shop: Shop) -> None:
         wait_until(lambda: client.suggest("dr").ready, 30)
         assert client.suggest("dr").suggestions
         assert client.facets(["colour"]).facets[0].field == "colour"
+        [products] = client.versions().collections
+        assert products.alias == "products" and products.versions[0].live
+        assert client.evaluations("products").evaluations == []
+        with pytest.raises(VersionNotFoundError):
+            client.evaluations("nothing")
         first, second = client.batch_search(
             [client.search_body("dress", limit=1), client.search_body(item="no such")]
         ).pages

@@ -109,6 +109,14 @@ def test_a_new_version_from_the_catalogue_that_the_last_job_knows_and_back(
     assert "vectors" in text and "kB" in text and "products__v2: brand (string), kind" in text
 
 
+def test_shards_of_a_new_version_go_where_it_was_said(run: Run, tmp_path: Path) -> None:
+    built = run("reindex", "--shards-dir", str(tmp_path / "shards"), "--json")
+    assert built.exit_code == 0, built.output
+    [job] = (tmp_path / "shards").iterdir()
+    assert list(job.glob("*.parquet"))
+    assert not (tmp_path / "jobs" / job.name / "shards").exists()
+
+
 def test_a_worse_model_is_not_switched_to_unless_it_must(
     run: Run, model: str, tmp_path: Path
 ) -> None:

@@ -105,6 +105,22 @@ def test_what_search_arranges_and_counts_similar_does_too(vitrine: Vitrine) -> N
     assert page["relevance"] == 1.0
 
 
+def test_a_text_beside_it_is_compared_with_words_and_looked_for_in_pictures(
+    vitrine: Vitrine, tmp_path: Path
+) -> None:
+    brand = DEAREST["title"].split()[0]
+    said = vitrine("v0001", "--but", f"by {brand}", "--mode", "hybrid", "-n", "4", "--json",
+                   "--rerank", "late-interaction", "--explain", "why")  # fmt: skip
+    assert said.code == 0, said.err
+    hits = json.loads(said.out)["hits"]
+    kinds = ["item", "text", "words", "rerank"]
+    assert [[each["kind"] for each in hit["contributions"]] for hit in hits] == [kinds] * 4
+    assert all(hit["fused"] is not None and hit["rerank"] is not None for hit in hits)
+    assert brand in hits[0]["title"]
+    page = (tmp_path / "why" / "index.html").read_text(encoding="utf-8")
+    assert all(hit["id"] in page for hit in hits)
+
+
 def test_the_sheet_says_what_was_asked(vitrine: Vitrine, tmp_path: Path) -> None:
     assert vitrine("v0001", "--but", "in red", "--html", "s.html").code == 0
     assert "Like v0001, but in red" in (tmp_path / "s.html").read_text(encoding="utf-8")
@@ -119,6 +135,8 @@ def test_the_sheet_says_what_was_asked(vitrine: Vitrine, tmp_path: Path) -> None
         (["v0001", "--less", "cost"], 2, "'cost'"),
         (["v0001", "--more", "price:x"], 2, "not a number"),
         (["v0001", "--sort", "price", "--diversity", "0.5"], 2, "sorted"),
+        (["v0001", "--mode", "text"], 2, "compares words"),
+        (["v0001", "--rerank", "colbert"], 2, "colbert"),
         ([], 2, "Missing argument"),
     ],
 )

@@ -22,6 +22,8 @@ from tests.running import run as run_coroutine
 from tests.unruly_server import Connection, Request, UnrulyServer
 
 A_COLLECTION = b'{"collections": []}'
+JOB = {"id": "j", "kind": "index", "state": "running", "source": None, "collection": "c",
+       "started": "2026-01-01T00:00:00Z", "revision": 0}  # fmt: skip
 
 
 def refusal(code: str, message: str = "No.", **details: Any) -> bytes:
@@ -170,8 +172,7 @@ def test_events_go_on_after_a_connection_that_broke(server: UnrulyServer) -> Non
     asked_from: list[str | None] = []
 
     def event(number: int, name: str, state: str) -> bytes:
-        job = {"id": "j", "kind": "index", "state": state, "source": None, "collection": "c",
-               "started": "2026-01-01T00:00:00Z", "revision": number}  # fmt: skip
+        job = JOB | {"state": state, "revision": number}
         return f"id: {number}\nevent: {name}\ndata: {json.dumps(job)}\n\n".encode()
 
     def behave(request: Request, connection: Connection) -> None:
@@ -188,6 +189,59 @@ def test_events_go_on_after_a_connection_that_broke(server: UnrulyServer) -> Non
     with Client(server.url("")) as client:
         assert [job.revision for job in client.follow_job("j")] == [4, 9]
     assert asked_from == [None, "4"]
+
+
+def followed(server: UnrulyServer, kind: type[Client] | type[AsyncClient]) -> list[int]:
+    """Revisions of the job as that client follows it."""
+    if issubclass(kind, Client):
+        with kind(server.url("")) as client:
+            return [job.revision for job in client.follow_job("j")]
+
+    async def follow() -> list[int]:
+        async with AsyncClient(server.url("")) as client:
+            return [job.revision async for job in client.follow_job("j")]
+
+    return run_coroutine(follow())
+
+
+def full(request: Request, connection: Connection) -> None:
+    """One stream of events more than the service may have open."""
+    headers = {"Connection": "close", "Retry-After": "0"}
+    connection.answer(429, refusal("overloaded", streams=32), headers)
+    connection.close()
+
+
+@pytest.mark.parametrize("kind", [Client, AsyncClient])
+def test_a_job_whose_events_are_not_to_be_had_is_asked_for_until_it_has_ended(
+    server: UnrulyServer, kind: type[Client] | type[AsyncClient]
+) -> None:
+    told = [(4, "running"), (4, "running"), (5, "running"), (5, "done")]
+
+    def job(request: Request, connection: Connection) -> None:
+        revision, state = told[request.number - 1]
+        connection.answer(200, json.dumps(JOB | {"revision": revision, "state": state}).encode())
+
+    server.behaviours |= {"/v1/jobs/j/events": full, "/v1/jobs/j": job}
+    # The end is always told, although nothing else was new.
+    assert followed(server, kind) == [4, 5, 5]
+    assert server.requests == {"/v1/jobs/j/events": 1, "/v1/jobs/j": 4}
+
+
+def test_a_job_that_is_asked_for_outlives_a_break_and_not_a_service_that_is_gone(
+    server: UnrulyServer,
+) -> None:
+    def job(request: Request, connection: Connection) -> None:
+        if request.number in (1, 3):
+            connection.answer(200, json.dumps(JOB | {"revision": request.number}).encode())
+        else:
+            connection.reset()
+
+    server.behaviours |= {"/v1/jobs/j/events": full, "/v1/jobs/j": job}
+    seen = []
+    with Client(server.url("")) as client, pytest.raises(errors.UnavailableError):
+        for each in client.follow_job("j"):
+            seen.append(each.revision)
+    assert seen == [1, 3] and server.requests["/v1/jobs/j/events"] == 1
 
 
 def test_both_clients_can_do_the_same() -> None:

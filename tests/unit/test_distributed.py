@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -140,7 +141,7 @@ def setup(encoder: Encoder, tmp_path: Path) -> Setup:
         model="mini",
         device="cpu",
         precision="auto",
-        preprocessor=pickle.dumps(encoder.preprocessor),
+        preprocessor=partial(bytes, pickle.dumps(encoder.preprocessor)),
         limits=ImageLimits(),
         fetch=FetchOptions(),
         staged=StagedEmbeddings,

@@ -4,6 +4,7 @@ import json
 import re
 import shutil
 from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,8 @@ from typer.testing import CliRunner, Result
 
 from api.cli.main import app
 from search.config import Settings
-from search.errors import CollectionNotFoundError, EvaluationError
+from search.errors import CollectionNotFoundError, ConfigError, EvaluationError
+from search.evaluation.keeping import EvaluationFiles
 from tests.sample_collection import SAMPLE, build, chosen_rows
 from tests.second_model import second_model
 
@@ -112,6 +114,33 @@ def test_settings_of_the_queries_are_compared(vitrine: Vitrine, files: list[str]
     assert said["first"]["collection"] == said["second"]["collection"]
     found = [[query["found"] for query in said[side]["queries"]] for side in ("first", "second")]
     assert found[0] != found[1]
+
+
+def test_a_reranker_that_is_set_up_is_compared(
+    vitrine: Vitrine, files: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    arguments = ["eval", *files, "--against-set", "rerank=exact", "--json"]
+    refused = vitrine(*arguments)
+    assert "VITRINE_RERANKERS" in str(refused.exception)
+    monkeypatch.setenv("VITRINE_RERANKERS", "exact")
+    found = vitrine(*arguments)
+    assert found.exit_code == 0, found.output
+    assert json.loads(found.stdout)["second"]["settings"] == {"rerank": "exact"}
+
+
+def test_what_is_saved_is_what_was_printed_and_only_of_one_collection(
+    vitrine: Vitrine, files: list[str], shop: Settings
+) -> None:
+    kept = EvaluationFiles(shop.evaluations, shop.db)
+    assert vitrine("eval", *files).exit_code == 0 and kept.last("products__v1") is None
+    compared = vitrine("eval", *files, "--against", "other", "--save")
+    assert isinstance(compared.exception, ConfigError) and kept.last("products__v1") is None
+    said = vitrine("eval", *files, "--slice", "kind", "--save", "--json")
+    assert said.exit_code == 0, said.output
+    printed, saved = json.loads(said.stdout), kept.last("products__v1")
+    assert saved is not None and asdict(saved.overall) == printed["overall"]
+    assert (saved.model, saved.items, saved.queries) == ("mini", 67, "q.jsonl")
+    assert len(saved.slices) == len(printed["slices"]) > 0
 
 
 def test_slices_of_one_and_of_two_collections(vitrine: Vitrine, files: list[str]) -> None:

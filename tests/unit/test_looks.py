@@ -43,8 +43,10 @@ def test_every_slot_is_completed_by_others_of_the_rules() -> None:
         ("[slots]\na = ['x']\nb = ['X']\n[with]\na = ['b']\n", "'X' is in the slots"),
         ("[slots]\na = ['x']\nb = ['y']\n[with]\na = ['c']\n", "no slot 'c'"),
         ("[slots]\na = ['x']\nb = ['y']\n[with]\nc = ['a']\n", "no slot 'c'"),
+        ("[slots]\na = ['!']\nb = ['y']\n[with]\na = ['b']\n", "no letter or digit"),
         ("[slots]\na = 'x'\nb = ['y']\n[with]\na = ['b']\n", "what goes with what"),
-        ("slots", "Cannot read"),
+        ("slots", "no TOML"),
+        (f"slots = {'[' * 5_000}", "no TOML"),
     ],
 )
 def test_rules_that_make_no_sense_are_refused(tmp_path: Path, text: str, message: str) -> None:
@@ -68,6 +70,27 @@ def engine(tmp_path_factory: pytest.TempPathFactory) -> SearchEngine:
 @pytest.fixture(scope="module")
 def look(engine: SearchEngine) -> Look:
     return Stylist(engine).look(LookQuery(DRESS["id"]))
+
+
+@needs_model
+def test_rules_of_one_look_are_its_own_and_none_of_them_is_kept(engine: SearchEngine) -> None:
+    stylist = Stylist(engine)
+    before = stylist.look(LookQuery(DRESS["id"]))
+    rules = LookRules({"robe": ("dress",), "foot": ("boots", "sandals")}, {"robe": ("foot",)})
+    own = stylist.look(LookQuery(DRESS["id"]), rules)
+    assert (own.slot, [slot.name for slot in own.slots]) == ("robe", ["foot"])
+    assert stylist.look(LookQuery(DRESS["id"])) == before
+    # No column has these: the pictures are asked.
+    unheard = LookRules({"robe": ("gown",), "foot": ("footwear", "pumps")}, {"robe": ("foot",)})
+    seen = stylist.look(LookQuery(DRESS["id"]), unheard)
+    assert (seen.slot, seen.kind_field, [slot.name for slot in seen.slots]) == (
+        "robe", None, ["foot"],
+    )  # fmt: skip
+    assert seen.slots[0].hits
+    _, likeness = stylist._likeness or (None, None)
+    assert likeness is not None
+    kept = {wordings for _, wordings, _ in likeness._labeller._known}
+    assert kept and kept.isdisjoint(unheard.slots.values())
 
 
 @needs_model

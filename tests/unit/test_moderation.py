@@ -1,6 +1,7 @@
 """Flags: what a file may say, how thresholds are set, what a collection's items get."""
 
 import csv
+import hashlib
 import json
 from pathlib import Path
 
@@ -119,6 +120,7 @@ def vitrine(
 
 
 KINDS = {row["id"]: row["kind"] for row in sample_rows()[:150]}
+ALL_KINDS = f"[flags.a]\nwords = ['a']\ncolumn = 'kind'\nvalues = {sorted(set(KINDS.values()))}"
 
 
 @pytest.mark.model
@@ -155,6 +157,22 @@ def test_what_is_flagged_is_what_was_said(
 
 
 @pytest.mark.model
+def test_an_item_without_a_value_is_neither_harmless_nor_known_to_show_it(
+    vitrine: Vitrine, tmp_path: Path
+) -> None:
+    blank = {id for number, id in enumerate(KINDS) if number % 3 == 0}
+    rows = [row | ({"kind": ""} if row["id"] in blank else {}) for row in sample_rows()[:150]]
+    partly = build(tmp_path, rows)
+    said = vitrine("moderate", str(written(tmp_path, RULES)), "--db", partly.db, "--json")
+    assert said.code == 0, said.err
+    [known] = [each["known"] for each in json.loads(said.out)["flags"] if each["known"]]
+    judged = [id for id in KINDS if hashlib.sha256(id.encode()).digest()[0] % 2]
+    shown = sum(KINDS[id] == "sunglasses" for id in judged if id not in blank)
+    assert known["shown"] == shown
+    assert known["harmless"] == len(set(judged) - blank) - shown
+
+
+@pytest.mark.model
 def test_people_are_told_what_thresholds_rest_on(
     vitrine: Vitrine, collection: Settings, tmp_path: Path
 ) -> None:
@@ -170,6 +188,7 @@ def test_people_are_told_what_thresholds_rest_on(
         ("[flags]\na = ['a']\nb = 3", [], 2, "'b' cannot be read"),
         ("[flags.a]\nwords = ['a']\ncolumn = 'price'\nvalues = ['1']", [], 2, "'price'"),
         ("[flags.a]\nwords = ['a']\ncolumn = 'mood'\nvalues = ['1']", [], 2, "'mood'"),
+        (ALL_KINDS, [], 2, "nothing is harmless"),
         ("[flags]\na = ['a']", ["--collection", "none"], 1, "none"),
         ("[flags]\na = ['a']", ["--out", "/proc/none/out.csv"], 1, "Cannot write"),
     ],

@@ -85,6 +85,17 @@ class Backwards:
         return np.arange(len(shortlist.ids), dtype=np.float32)
 
 
+class Patchy:
+    """A reranker that has nothing to say of every other candidate."""
+
+    weight = 0.5
+
+    def scores(self, shortlist: Shortlist) -> Scores:
+        said = np.arange(len(shortlist.ids), dtype=np.float32)
+        said[::2] = NAN
+        return said
+
+
 class Down:
     """A reranker whose server is down."""
 
@@ -101,7 +112,7 @@ def settings(tmp_path_factory: pytest.TempPathFactory) -> Settings:
 
 @pytest.fixture(scope="module")
 def engine(settings: Settings) -> Iterator[SearchEngine]:
-    rerankers = {"backwards": Backwards(), "down": Down()}
+    rerankers = {"backwards": Backwards(), "patchy": Patchy(), "down": Down()}
     rerankers |= rerankers_of("exact,late-interaction", settings)
     with open_engine(settings, rerankers) as engine:
         yield engine
@@ -152,6 +163,14 @@ def test_boosts_and_contributions_add_to_the_new_places(engine: SearchEngine) ->
         assert sum(each.value for each in hit.contributions) == pytest.approx(rank, abs=1e-4)
     kinds = {each.kind for hit in page.hits for each in hit.contributions}
     assert kinds == {"text", "without", "rerank", "boost"}
+
+
+def test_contributions_add_up_where_the_reranker_says_nothing(engine: SearchEngine) -> None:
+    page = ask(engine, limit=20, rerank="patchy", rerank_depth=20, explain=True)
+    assert any(hit.rerank is None and abs(hit.lift) > 0.001 for hit in page.hits)
+    for hit in page.hits:
+        total = sum(each.value for each in hit.contributions)
+        assert total == pytest.approx(hit.score + hit.lift, abs=1e-4)
 
 
 def test_contributions_add_up_whatever_is_asked(engine: SearchEngine) -> None:

@@ -9,7 +9,10 @@ from typing import Any
 import pytest
 from fastapi.testclient import TestClient
 
+from api.images import ImageFile, image_bytes
 from search.config import Settings
+from search.errors import NotFoundError
+from search.images import ImageLimits
 from tests.command_line import Vitrine, runner
 from tests.error_shape import error_of
 from tests.mosaics import mosaic
@@ -96,6 +99,56 @@ def test_a_crop_without_a_picture(client: TestClient) -> None:
         {"parts": [{"text": "dress"}], "crop": [0, 0, 1, 1]},
     ):
         assert error_of(posted(client, **body), 400)["code"] == "invalid_query"
+
+
+def ids(answer: Any) -> list[str]:
+    assert answer.status_code == 200, answer.text
+    return [hit["id"] for hit in answer.json()["hits"]]
+
+
+def test_a_part_of_an_items_picture_finds_what_that_of_the_file_does_but_the_item(
+    client: TestClient, shown: Rows
+) -> None:
+    row, crop = shown[0], [0.1, 0.1, 0.9, 0.6]
+    image = base64.b64encode(Path(row["image"]).read_bytes()).decode()
+    by_file = ids(posted(client, image=image, crop=crop, limit=7))
+    assert row["id"] in by_file
+    others = [id for id in by_file if id != row["id"]]
+    assert ids(posted(client, item=row["id"], crop=crop, limit=6)) == others
+    part = {"item": row["id"], "crop": crop}
+    kind = {"kind": row["kind"]}
+    filtered = ids(posted(client, parts=[part], filter=kind, limit=6))
+    assert filtered and row["id"] not in filtered
+    asked = {"queries": [{**part, "limit": 6}]}
+    [page] = client.post("/v1/batch-search", json=asked).json()["pages"]
+    assert [hit["id"] for hit in page["hits"]] == others
+    counted = client.post("/v1/facets", json={**part, "facets": ["kind"]}).json()
+    assert counted["total"] == client.get("/readyz").json()["items"] - 1
+
+
+def test_crops_of_items_are_few_and_of_pictures_that_are_there(
+    client: TestClient, rows: Rows
+) -> None:
+    def crop(id: str) -> dict[str, Any]:
+        return {"item": id, "crop": [0, 0, 1, 0.5]}
+
+    many = [crop(row["id"]) for row in rows[:17]]
+    assert error_of(posted(client, parts=many[:5]), 400)["code"] == "invalid_query"
+    batch = client.post("/v1/batch-search", json={"queries": many})
+    assert error_of(batch, 400)["code"] == "invalid_query"
+    assert error_of(posted(client, **crop("no such item")), 404)["code"] == "item_not_found"
+
+
+def test_an_items_picture_is_read_no_further_than_the_limits_and_its_path_stays_here(
+    tmp_path: Path,
+) -> None:
+    limits, path = ImageLimits(max_bytes=100, max_pixels=100), tmp_path / "picture.png"
+    path.write_bytes(b"x" * 1_000)
+    assert len(image_bytes(ImageFile("v1", path, "1"), limits)) == 101
+    path.unlink()
+    with pytest.raises(NotFoundError) as caught:
+        image_bytes(ImageFile("v1", path, "1"), limits)
+    assert str(tmp_path) not in str(caught.value) + str(caught.value.details)
 
 
 def test_a_crop_of_another_form(client: TestClient, scene: bytes) -> None:

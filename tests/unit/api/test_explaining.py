@@ -83,6 +83,51 @@ def test_a_client_names_a_reranker_that_the_operator_set_up(reranking: TestClien
     assert by_address.json()["hits"][0]["rerank"] is not None
 
 
+def test_an_uploaded_picture_with_a_text_is_reranked_and_explained(
+    reranking: TestClient, an_image: bytes
+) -> None:
+    form = {
+        "text": "red floral dress",
+        "rerank": "late-interaction",
+        "rerank_depth": "5",
+        "explain": "true",
+        "limit": "8",
+    }
+    answer = reranking.post("/v1/search/image", files={"file": ("x.png", an_image)}, data=form)
+    assert answer.status_code == 200, answer.text
+    hits = answer.json()["hits"]
+    assert [hit["rerank"] is not None for hit in hits] == [True] * 5 + [False] * 3
+    for place, hit in enumerate(hits):
+        kinds = ["image", "text"] + ["rerank"] * (place < 5)
+        assert [each["kind"] for each in hit["contributions"]] == kinds
+        total = sum(each["value"] for each in hit["contributions"])
+        assert total == pytest.approx(hit["score"] + hit["lift"], abs=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("form", "status"),
+    [({"rerank": "cross-encoder:/tmp"}, 400), ({"rerank_depth": "0"}, 422)],
+)
+def test_a_form_names_what_there_is(
+    reranking: TestClient, an_image: bytes, form: dict[str, str], status: int
+) -> None:
+    files = {"file": ("x.png", an_image)}
+    assert error_of(reranking.post("/v1/search/image", files=files, data=form), status)
+
+
+def test_what_is_similar_is_reranked_and_explained_too(reranking: TestClient) -> None:
+    asked = {"but": "made of soft leather", "mode": "hybrid", "rerank": "exact", "explain": True}
+    of_one = reranking.get(f"/v1/items/{quote(ODD_IDS[0], safe='')}/similar", params=asked)
+    of_several = reranking.post("/v1/similar", json={"items": [{"id": ODD_IDS[0]}], **asked})
+    for answer in (of_one, of_several):
+        assert answer.status_code == 200, answer.text
+        hits = answer.json()["hits"]
+        for hit in hits:
+            assert hit["fused"] is not None and hit["rerank"] is not None
+            kinds = [each["kind"] for each in hit["contributions"]]
+            assert kinds == ["item", "text", "words", "rerank"]
+
+
 def test_an_endpoint_that_is_down_is_a_warning(reranking: TestClient) -> None:
     page = reranking.post("/v1/search", json={"text": "dress", "rerank": "endpoint"})
     assert page.status_code == 200

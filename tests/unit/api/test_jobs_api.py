@@ -1,6 +1,7 @@
 """Jobs over HTTP: started, followed, listed, refused, cancelled, gone on with; and rollback."""
 
 import json
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from search.config import Settings
 from tests.keyed_service import bearer, heard, make_key, service
 from tests.local_client import local_client
 from tests.sample_collection import build, chosen_rows, write_catalog
+from tests.unruly_server import UnrulyServer
 from tests.waiting import wait_until
 
 pytestmark = pytest.mark.model
@@ -83,12 +85,24 @@ def test_a_first_job_makes_the_collection_and_the_service_then_answers(
     assert job["progress"]["stages"]["store"] == len(rows) - 1
     [failure] = other.get(f"/v1/jobs/{id}/failures").json()["failures"]
     assert failure["id"] == "broken" and failure["reason"]
+    assert failure["thumbnail_url"] is None
     wait_until(lambda: other.get("/readyz").status_code == 200, 30)
     assert other.get("/v1/items/broken").status_code == 404
     assert other.get("/v1/search?q=dress").json()["hits"]
     # The run's own folder is not a second job.
     listed = other.get("/v1/jobs").json()
     assert [each["id"] for each in listed["jobs"]] == [id] and listed["total"] == 1
+
+
+def test_a_catalogue_has_no_private_host_asked_for_images(other: TestClient, folder: Path) -> None:
+    with UnrulyServer() as private:
+        aside = chosen_rows(1)[0] | {"id": "aside", "image": private.url("/secret.png")}
+        catalog = write_catalog([*chosen_rows(10), aside], folder / "aside.csv")
+        id = begun(other, kind="index", source=str(catalog))
+        assert ended(other, id)["report"]["failed"] == 1
+        assert private.connections == 0
+    [failure] = other.get(f"/v1/jobs/{id}/failures").json()["failures"]
+    assert failure["id"] == "aside" and failure["reason"]
 
 
 def test_events_end_with_the_job_and_none_that_was_seen_comes_again(
@@ -106,6 +120,38 @@ def test_events_end_with_the_job_and_none_that_was_seen_comes_again(
     assert revisions == sorted(set(revisions))
     again = client.get(f"/v1/jobs/{id}/events", headers={"Last-Event-ID": str(revisions[-1])})
     assert [name for name, _ in events_of(again.text)] == ["end"]
+
+
+def test_a_row_left_out_has_the_picture_that_its_item_had_before(
+    client: TestClient, folder: Path
+) -> None:
+    gone = chosen_rows(20)[0] | {"image": "/no/such.png"}
+    catalog = write_catalog([*chosen_rows(20)[1:], gone], folder / "gone.csv")
+    id = begun(client, kind="index", source=str(catalog))
+    assert ended(client, id)["state"] == "done"
+    [failure] = client.get(f"/v1/jobs/{id}/failures").json()["failures"]
+    assert failure["id"] == gone["id"]
+    picture = client.get(failure["thumbnail_url"])
+    assert (picture.status_code, picture.headers["content-type"]) == (200, "image/jpeg")
+
+
+def test_a_row_left_out_for_another_reason_shows_the_image_that_it_names(
+    client: TestClient, folder: Path
+) -> None:
+    rows = chosen_rows(20)
+    shutil.copy(rows[0]["image"], folder / "own.png")
+    bad = [
+        rows[1] | {"id": "", "image": "own.png"},
+        rows[2] | {"id": "", "image": rows[0]["image"]},
+    ]
+    catalog = write_catalog([*rows, *bad], folder / "nameless.csv")
+    id = begun(client, kind="index", source=str(catalog))
+    assert ended(client, id)["state"] == "done"
+    inside, outside = client.get(f"/v1/jobs/{id}/failures").json()["failures"]
+    assert (inside["code"], inside["image"]) == ("id_empty", "own.png")
+    picture = client.get(inside["thumbnail_url"])
+    assert (picture.status_code, picture.headers["content-type"]) == (200, "image/jpeg")
+    assert outside["thumbnail_url"] is None
 
 
 def test_jobs_are_listed_newest_first_with_runs_of_the_command_line(

@@ -30,6 +30,9 @@ with TestClient(app, base_url="http://localhost") as client:
     client.get("/fails", headers={{"X-Request-ID": "bad-id"}})
 logging.getLogger("uvicorn.error").warning("from the server")
 logging.getLogger("elsewhere").info("too fine")
+outspoken = logging.getLogger("outspoken")
+outspoken.setLevel(logging.DEBUG)
+outspoken.debug("too fine")
 """
 
 

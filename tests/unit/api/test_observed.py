@@ -26,7 +26,7 @@ from search.errors import StoreUnavailableError
 from search.evaluation import load_qrels, load_queries
 from search.store.base import CollectionInfo
 from tests.command_line import runner
-from tests.keyed_service import bearer, make_key, service
+from tests.keyed_service import app_of, bearer, make_key, service
 from tests.local_client import local_client
 from tests.sample_collection import build, chosen_rows
 from tests.trace_receiver import TraceReceiver, trace_receiver
@@ -230,6 +230,19 @@ def test_too_many_requests_are_counted(tmp_path: Path) -> None:
         assert counted in client.get("/metrics").text
 
 
+def test_what_nobody_foresaw_is_counted_by_the_code_that_the_client_got(tmp_path: Path) -> None:
+    app = app_of(tmp_path)
+
+    @app.get("/fails")
+    def fails() -> None:
+        raise RuntimeError("It failed.")
+
+    with TestClient(app, raise_server_exceptions=False) as client:
+        assert client.get("/fails").json()["error"]["code"] == "internal_error"
+        counted = 'vitrine_errors_total{code="internal_error",status="500"} 1.0'
+        assert counted in client.get("/metrics").text
+
+
 def test_a_search_is_a_line_of_the_log_without_its_words(observed: Observed) -> None:
     params = {"q": SECRET, "relevance": "true", "limit": "3", "filter": "price<777"}
 
@@ -366,6 +379,7 @@ def test_feedback_becomes_queries_with_right_answers(
         said = {"request_id": request_id, "item": item, "kind": kind, "rank": 1}
         told = client.post("/v1/feedback", json=said)
         assert (told.status_code, told.json()) == (202, {"kept": True})
+    assert client.get("/v1/session").json()["keeps_feedback"] is True
     observed.logged(request_id, 4)
     vitrine = runner(capfd, monkeypatch, tmp_path)
     done = vitrine("make-queries", "--from-log", str(observed.log), "--json")
@@ -389,6 +403,7 @@ def test_without_a_query_log_feedback_is_not_kept(tmp_path: Path) -> None:
     with service(tmp_path, client=("127.0.0.1", 1)) as client:
         answer = client.post("/v1/feedback", json={"query": "dress", "item": "v1", "kind": "click"})
         assert (answer.status_code, answer.json()) == (202, {"kept": False})
+        assert client.get("/v1/session").json()["keeps_feedback"] is False
 
 
 def test_several_processes_are_counted_together(tmp_path: Path) -> None:

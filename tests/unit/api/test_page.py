@@ -16,10 +16,17 @@ from search.engine import SearchEngine
 from search.errors import CollectionNotFoundError
 from tests.local_client import local_client
 
-PAGES = ("/", "/docs")
+PAGES = ("/", "/operate", "/docs")
+ENTRIES = {"index.html": "app.js", "operate.html": "operate.js"}
 SCRIPTS = sorted(path.name for path in WEB.glob("*.js"))
 STYLES = sorted(path.name for path in WEB.glob("*.css"))
-FILES = ("/web/style.css", "/web/app.js", "/web/docs.js", "/docs-assets/swagger-ui-bundle.js")
+FILES = (
+    "/web/style.css",
+    "/web/app.js",
+    "/web/operate.js",
+    "/web/docs.js",
+    "/docs-assets/swagger-ui-bundle.js",
+)
 FIRST_VISIT_BYTES = 150_000
 """The page with all its scripts and styles, nothing of it compressed: it loads in a blink."""
 
@@ -63,7 +70,7 @@ def test_security_headers(client: TestClient, path: str) -> None:
     assert "server" not in headers
 
 
-@pytest.mark.parametrize("name", ["index.html", "docs.html"])
+@pytest.mark.parametrize("name", [*ENTRIES, "docs.html"])
 def test_nothing_inline_and_nothing_from_elsewhere(name: str) -> None:
     text = (WEB / name).read_text(encoding="utf-8")
     assert not re.search(r"<script(?![^>]*\bsrc=)", text)
@@ -82,32 +89,41 @@ def test_scripts_and_styles_fetch_nothing_from_elsewhere(name: str) -> None:
     assert len(text.splitlines()) <= MODULE_LINES
 
 
-def test_first_visit_is_small() -> None:
-    page = (WEB / "index.html").read_text(encoding="utf-8")
-    files = set(re.findall(r'(?:src|href)="web/([^"]+)"', page))
-    assert sum((WEB / name).stat().st_size for name in files) + len(page) < FIRST_VISIT_BYTES
-
-
-def test_all_modules_are_asked_for_at_once() -> None:
-    """Else the browser finds each only when it has read the one that names it."""
-    page = (WEB / "index.html").read_text(encoding="utf-8")
-    named = set(re.findall(r'(?:src|href)="web/([^"]+\.js)"', page))
-    needed, waiting = set[str](), ["app.js"]
+def modules_of(entry: str) -> set[str]:
+    """The module and all that it needs."""
+    needed, waiting = set[str](), [entry]
     while waiting:
         name = waiting.pop()
         needed.add(name)
         text = (WEB / name).read_text(encoding="utf-8")
         found = set(re.findall(r'from "\./([^"]+)"', text))
         waiting.extend(found - needed - set(waiting))
-    assert named == needed
+    return needed
 
 
-def test_every_icon_is_drawn() -> None:
-    page = (WEB / "index.html").read_text(encoding="utf-8")
-    used = set(re.findall(r'href="#i-([a-z]+)"', page))
-    for name in SCRIPTS:
+@pytest.mark.parametrize("page", ENTRIES)
+def test_first_visit_is_small(page: str) -> None:
+    text = (WEB / page).read_text(encoding="utf-8")
+    files = set(re.findall(r'(?:src|href)="web/([^"]+)"', text))
+    assert sum((WEB / name).stat().st_size for name in files) + len(text) < FIRST_VISIT_BYTES
+
+
+@pytest.mark.parametrize("page", ENTRIES)
+def test_all_modules_are_asked_for_at_once(page: str) -> None:
+    """Else the browser finds each only when it has read the one that names it."""
+    text = (WEB / page).read_text(encoding="utf-8")
+    named = set(re.findall(r'(?:src|href)="web/([^"]+\.js)"', text))
+    assert named == modules_of(ENTRIES[page])
+
+
+@pytest.mark.parametrize("page", ENTRIES)
+def test_every_icon_is_drawn(page: str) -> None:
+    text = (WEB / page).read_text(encoding="utf-8")
+    used = set(re.findall(r'href="#i-([a-z]+)"', text))
+    # What dom.js has is asked for only where a page uses it.
+    for name in modules_of(ENTRIES[page]) - {"dom.js"}:
         used |= set(re.findall(r'\bicon\("([a-z]+)"\)', (WEB / name).read_text(encoding="utf-8")))
-    assert used == set(re.findall(r'<symbol id="i-([a-z]+)"', page))
+    assert used == set(re.findall(r'<symbol id="i-([a-z]+)"', text))
 
 
 def test_openapi_is_valid(document: dict[str, Any]) -> None:

@@ -1,6 +1,7 @@
 """Every route says whom it serves, and changes are written down."""
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,7 @@ READING = {
     ("POST", "/v1/search"),
     ("POST", "/v1/search/image"),
     ("POST", "/v1/similar"),
+    ("POST", "/v1/look"),
     ("POST", "/v1/facets"),
     ("POST", "/v1/batch-search"),
     ("POST", "/v1/embed"),
@@ -97,6 +99,27 @@ def test_changes_are_written_down_with_who_and_with_what_result(tmp_path: Path) 
     assert log.stat().st_mode & 0o777 == 0o600
 
 
+def test_attempts_of_strangers_at_any_change_are_written_down(
+    routes: list[APIRoute], tmp_path: Path
+) -> None:
+    log = tmp_path / "audit.jsonl"
+    make_key(tmp_path)
+    changes = [
+        (method, re.sub(r"{[^}]*}", "x", route.path))
+        for route in routes
+        for method in (route.methods or set()) - {"GET", "HEAD"}
+        if demanded(route) != {Scope.SEARCH}
+    ]
+    assert ("POST", "/v1/items/batch") in changes
+    with service(tmp_path, audit_file=log) as client:
+        for method, path in changes:
+            assert client.request(method, path).status_code == 401
+        for _, path in READING:
+            assert client.post(path).status_code == 401
+    written = [(line["method"], line["path"], line["status"]) for line in audited(log)]
+    assert written == [(method, path, 401) for method, path in changes]
+
+
 def test_changes_are_in_the_log_too(tmp_path: Path) -> None:
     with service(tmp_path) as client, capture_logs() as lines:
         client.delete("/v1/items/x")
@@ -144,7 +167,8 @@ def test_an_origin_that_is_named_may_ask_with_a_key(tmp_path: Path) -> None:
         done = client.delete("/v1/items/x", headers={"Origin": SHOP} | bearer(token))
         assert heard(done) == LET_IN
         assert done.headers["access-control-allow-origin"] == SHOP
-        assert "RateLimit-Remaining" in done.headers["access-control-expose-headers"]
+        exposed = done.headers["access-control-expose-headers"]
+        assert {"RateLimit-Remaining", "Link"} <= set(exposed.split(", "))
         refused = client.get(SEARCH, headers={"Origin": SHOP})
         assert error_of(refused, 401) and refused.headers["access-control-allow-origin"] == SHOP
         other = client.get(SEARCH, headers={"Origin": "https://evil.example"} | bearer(token))

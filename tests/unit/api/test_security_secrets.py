@@ -138,7 +138,8 @@ def the_whole_session(client: httpx2.Client, admin: str, reader: str) -> list[st
         assert opened.status_code == 201
         tokens.append(client.cookies["vitrine_session"])
         assert client.get("/v1/search", params={"q": WISH}).status_code == 200
-        assert client.delete("/v1/session", headers={"Sec-Fetch-Site": "same-origin"})
+        ended = client.delete("/v1/session", headers={"Sec-Fetch-Site": "same-origin"})
+        assert ended.status_code == 204
     return tokens
 
 

@@ -98,5 +98,60 @@ def test_looks_that_cannot_be(
     assert error_of(response, status)["code"] == code
 
 
+RULES = {
+    "slots": {"dress": ["dress"], "sky": ["Sunglasses"], "bag": ["handbag", "backpack"]},
+    "with": {"dress": ["sky", "bag"]},
+}
+IN_TOML = """
+[slots]
+dress = ["dress"]
+sky = ["Sunglasses"]
+bag = ["handbag", "backpack"]
+[with]
+dress = ["sky", "bag"]
+"""
+
+
+@pytest.mark.parametrize("rules", [RULES, IN_TOML])
+def test_a_look_by_rules_of_ones_own(client: TestClient, rows: Rows, rules: object) -> None:
+    dress = next(row for row in rows if row["kind"] == "dress")
+    body = {"item": dress["id"], "filter": {"price": {"lt": 500}}, "rules": rules}
+    answer = client.post("/v1/look", json=body)
+    assert answer.status_code == 200, answer.text
+    look = answer.json()
+    assert look["slot"] == "dress"
+    assert [slot["slot"] for slot in look["slots"]] == ["sky", "bag"]
+    kinds = {row["id"]: row["kind"] for row in rows}
+    for slot, wanted in zip(look["slots"], ({"sunglasses"}, {"handbag", "backpack"})):
+        found = {kinds[hit["id"]] for hit in slot["hits"]}
+        assert found <= wanted and bool(found) == bool(wanted & set(kinds.values()))
+
+
+def test_without_rules_a_posted_look_is_that_of_the_address(client: TestClient, rows: Rows) -> None:
+    id = rows[0]["id"]
+    posted = client.post("/v1/look", json={"item": id, "limit": 1})
+    assert posted.json() == client.get(f"/v1/items/{id}/look", params={"limit": 1}).json()
+
+
+@pytest.mark.parametrize(
+    ("rules", "status"),
+    [
+        ("slots", 400),
+        ("a = " + "[" * 5_000, 400),
+        ({"slots": {"a": ["x"], "b": ["X"]}, "with": {"a": ["b"]}}, 400),
+        ({"slots": {"a": ["x"], "b": []}, "with": {"a": ["b"]}}, 400),
+        ({"slots": {"a": [f"x{n}" for n in range(500)], "b": ["y"]}, "with": {"a": ["b"]}}, 400),
+        ({"slots": {"a": ["x"], "b": ["y"]}}, 422),
+        (["dress"], 422),
+    ],
+)
+def test_rules_that_make_no_sense_are_refused(
+    client: TestClient, rows: Rows, rules: object, status: int
+) -> None:
+    answer = client.post("/v1/look", json={"item": rows[0]["id"], "rules": rules})
+    code = {400: "invalid_query", 422: "invalid_request"}[status]
+    assert error_of(answer, status)["code"] == code
+
+
 def test_the_look_of_nobody(client: TestClient) -> None:
     assert error_of(client.get("/v1/items/nobody/look"), 404)["code"] == "item_not_found"

@@ -26,18 +26,24 @@ Request = Callable[[TestClient], Any]
 
 def documented() -> set[tuple[int, str]]:
     """Each status and code that a table of the page names."""
-    pairs: set[tuple[int, str]] = set()
+    pairs = set(messages())
     for row in re.findall(r"^\|(.*)\|$", PAGE, re.MULTILINE):
-        cells = [cell.strip() for cell in row.split(" | ")]
-        told = cells[1:3] if len(cells) == 3 else re.findall(r"^(\d{3}) (`\w+`)", cells[-1])[:1]
-        if len(told) == 1:
-            told = list(told[0])
-        if len(told) == 2 and re.fullmatch(r"\d{3}(; \d{3})*", told[0]):
-            statuses = told[0].split("; ")
-            groups = told[1].split("; ")
-            for status, codes in zip(statuses, groups, strict=True):
-                pairs |= {(int(status), code) for code in re.findall(r"`(\w+)`", codes)}
+        last = row.split(" | ")[-1].strip()
+        pairs |= {(int(status), code) for status, code in re.findall(r"^(\d{3}) `(\w+)`", last)[:1]}
     return pairs
+
+
+def messages() -> dict[tuple[int, str], list[str]]:
+    """What the table of all wrong requests says of the message, by status and code."""
+    said: dict[tuple[int, str], list[str]] = {}
+    for row in re.findall(r"^\| .* \| (\d{3} \| `\w+` \| .*) \|$", PAGE, re.MULTILINE):
+        status, code, begins = row.split(" | ")
+        said.setdefault((int(status), code.strip("`")), []).extend(re.findall("`(.*?)`", begins))
+    return said
+
+
+def fits(message: str, begins: str) -> bool:
+    return re.fullmatch(re.escape(begins).replace("…", ".*"), message, re.DOTALL) is not None
 
 
 def search(**body: Any) -> Request:
@@ -105,6 +111,7 @@ CASES: dict[tuple[int, str], Request] = {
     (409, "state_conflict"): resuming_a_run_of_the_command_line,
     (405, "method_not_allowed"): lambda client: client.patch("/v1/search", json={}),
     (409, "model_mismatch"): raised("ModelMismatchError"),
+    (409, "schema_mismatch"): raised("SchemaMismatchError"),
     (409, "write_conflict"): while_a_run_writes,
     (413, "image_too_large"): large_upload,
     (413, "too_large"): lambda client: client.post("/v1/search", json={"text": "x" * 2_000_001}),
@@ -116,6 +123,7 @@ CASES: dict[tuple[int, str], Request] = {
     (503, "store_unavailable"): raised("StoreUnavailableError"),
     (503, "database_locked"): raised("DatabaseLockedError"),
     (503, "model_unavailable"): raised("ModelUnavailableError"),
+    (503, "image_unavailable"): raised("ImageUnavailableError"),
     (503, "invalid_config"): raised("ConfigError"),
 }
 """A request for each. What is wrong with a service is raised by a route that fails."""
@@ -155,3 +163,10 @@ def test_a_wrong_request_gets_what_the_table_says(
     error = error_of(CASES[status, code](client), status)
     assert error["code"] == code
     assert "hunter2" not in str(error)
+    begins = messages().get((status, code), ["…"])
+    assert [each for each in begins if fits(error["message"], each)], (error["message"], begins)
+
+
+def test_the_table_says_of_every_message_how_it_begins() -> None:
+    assert len(messages()) > 30
+    assert all(begins and all(begins) for begins in messages().values())
