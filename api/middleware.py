@@ -149,11 +149,11 @@ class BodyLimit:
         async def limited() -> Message:
             nonlocal read
             if announced.isdecimal() and int(announced) > limit:
-                raise _too_large(limit, is_upload)
+                raise _too_large(limit, scope["path"], is_upload)
             message = await receive()
             read += len(message.get("body", b""))
             if read > limit:
-                raise _too_large(limit, is_upload)
+                raise _too_large(limit, scope["path"], is_upload)
             return message
 
         await self._app(scope, limited, send)
@@ -216,6 +216,7 @@ def _add_headers(headers: MutableHeaders, path: str, request_id: str, page_polic
         headers["Cache-Control"] = "no-store" if path.startswith("/v1/") else "no-cache"
 
 
-def _too_large(limit: int, is_upload: bool) -> HTTPException:
-    cure = "" if is_upload else " Send large images to POST /v1/search/image as an upload."
+def _too_large(limit: int, path: str, is_upload: bool) -> HTTPException:
+    route = "PUT /v1/items/{id}/image" if path.startswith(ITEMS_PATH) else "POST /v1/search/image"
+    cure = "" if is_upload else f" Send large images to {route} as an upload."
     return HTTPException(413, f"The request is larger than {limit:,} bytes.{cure}")

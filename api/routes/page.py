@@ -12,22 +12,25 @@ WEB = Path(__file__).parent.parent / "web"
 DOCS_ASSETS = Path(fastapi_offline.__file__).parent / "static"
 """Swagger UI's own files, as the package ships them: /docs works without a network."""
 
+READING = ["GET", "HEAD"]
+"""Who only looks whether a service is there asks with HEAD."""
+
 router = APIRouter(include_in_schema=False)
 
 
-@router.get("/")
+@router.api_route("/", methods=READING)
 async def index() -> FileResponse:
     """The search page."""
     return FileResponse(WEB / "index.html", media_type="text/html")
 
 
-@router.get("/operate")
+@router.api_route("/operate", methods=READING)
 async def operate() -> FileResponse:
     """The operator's page; what it asks for takes a key of scope admin."""
     return FileResponse(WEB / "operate.html", media_type="text/html")
 
 
-@router.get("/docs")
+@router.api_route("/docs", methods=READING)
 async def docs() -> FileResponse:
     """The API's documentation."""
     return FileResponse(WEB / "docs.html", media_type="text/html")
