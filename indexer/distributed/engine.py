@@ -10,6 +10,7 @@ The stages are a Ray Data pipeline, which holds back each stage while the next i
 rows between machines, and does again what was lost with a process or a machine.
 """
 
+import gc
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
@@ -221,9 +222,14 @@ class RayRun:
                 **resources,
             )
         tables = iter(data.iter_batches(batch_size=None, batch_format="pyarrow"))
-        for table in tables:
-            for parcel in unpack(table):
-                self._take(parcel)
+        try:
+            for table in tables:
+                for parcel in unpack(table):
+                    self._take(parcel)
+        finally:
+            # An error holds on to this frame, and so to its workers, with their models in memory.
+            del tables, data
+            gc.collect()
 
     def _take(self, parcel: Any) -> None:
         """Count rows that are done; those that are staged only are stored first."""

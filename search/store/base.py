@@ -227,7 +227,7 @@ class Store(Protocol):
         """Make what was written durable and quick to search. Call it after a bulk write."""
 
     def get(self, name: str, ids: Sequence[str]) -> dict[str, Item]:
-        """The items of those ids that exist, by id."""
+        """The items of those ids that exist, by id, in the order asked."""
 
     def embeddings(self, name: str, ids: Sequence[str]) -> tuple[list[str], Embeddings]:
         """The ids that exist, in the order asked, and their embeddings `(n, dim) float32`."""

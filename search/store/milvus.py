@@ -208,7 +208,7 @@ class MilvusStore:
     # Reading
 
     def get(self, name: str, ids: Sequence[str]) -> dict[str, Item]:
-        """The items of those ids that exist, by id."""
+        """The items of those ids that exist, by id, in the order asked."""
         return self._read.items(self._read.find(name), ids)
 
     def embeddings(self, name: str, ids: Sequence[str]) -> tuple[list[str], Embeddings]:

@@ -175,25 +175,25 @@ class Reader:
         return int(row["count(*)"])
 
     def items(self, collection: Collection, ids: Sequence[str]) -> dict[str, Item]:
-        """The items of those ids that exist, by id."""
+        """The items of those ids that exist, by id, in the order asked."""
         stored = self.fetch(collection, ids, collection.layout.item_columns)
         return {id: rows.decode(row, collection.layout) for id, row in stored.items()}
 
     def fetch(
         self, collection: Collection, ids: Sequence[str], columns: list[str]
     ) -> dict[str, Mapping[str, Any]]:
-        """These columns of those ids that exist, by id."""
-        at_hand = self._snapshot(collection)
-        if at_hand is not None:
-            return dict(at_hand.find(set(ids), columns))
+        """These columns of those ids that exist, by id, in the order asked."""
         found: dict[str, Mapping[str, Any]] = {}
-        for part in parts_of(ids):
-            if len(ids) <= FEW_IDS:
-                found |= self.gathered.rows(collection.name, ["id", *columns], part)
-            else:
-                rows_found = self.query(collection, id_in(part), ["id", *columns])
-                found |= {row["id"]: row for row in rows_found}
-        return found
+        if (at_hand := self._snapshot(collection)) is not None:
+            found |= at_hand.find(set(ids), columns)
+        else:
+            for part in parts_of(ids):
+                if len(ids) <= FEW_IDS:
+                    found |= self.gathered.rows(collection.name, ["id", *columns], part)
+                else:
+                    rows_found = self.query(collection, id_in(part), ["id", *columns])
+                    found |= {row["id"]: row for row in rows_found}
+        return {id: found[id] for id in dict.fromkeys(ids) if id in found}
 
     def scan(self, collection: Collection, condition: str) -> Iterator[str]:
         """The ids of all rows that satisfy the expression, each once."""

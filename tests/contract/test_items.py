@@ -221,3 +221,10 @@ def test_the_largest_values_that_are_allowed(store: Store, collection: str) -> N
     stored = store.get(collection, [largest.item.id])[largest.item.id]
     assert (stored.title, stored.extra) == (largest.item.title, largest.item.extra)
     assert {k: v for k, v in stored.fields.items() if v is not None} == largest.item.fields
+
+
+def test_items_come_in_the_order_asked(store: Store, collection: str) -> None:
+    store.upsert(collection, [entity(f"{n:03}") for n in range(80)])
+    for count in (7, 80):  # A few are read otherwise than many.
+        ids = [f"{n * 37 % 80:03}" for n in range(count)]
+        assert list(store.get(collection, [*ids, "not there", ids[0]])) == ids
