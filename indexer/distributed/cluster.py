@@ -30,9 +30,10 @@ _STUCK_S = 600.0
 """After how long without any progress a run ends: long enough for a model to be loaded anywhere."""
 WORKER_CPUS = 0
 """What a worker asks of a machine's cores. Their number is decided here, by `pools`; to Ray they
-take nothing, so that those of a machine that is lost fit on the others. A worker that asks for a core
-of its own is not started again when all cores are taken, and the rows it had wait for it forever; one
-that asks for a little keeps Ray's own tasks, which want a whole core, from a machine that has one.
+take nothing, so that those of a machine that is lost fit on the others. A worker that asks for a
+core of its own is not started again when all cores are taken, and the rows it had wait for it
+forever; one that asks for a little keeps Ray's own tasks, which want a whole core, from a machine
+that has but one.
 """
 
 
