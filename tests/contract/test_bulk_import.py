@@ -288,8 +288,15 @@ def index_there(uri: str, catalog: Path, alias: str, options: IndexOptions) -> N
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("then", ["imported", "upserted"])
-@pytest.mark.parametrize("at", ["the mark", "the file", "the task"])
+@pytest.mark.parametrize(
+    ("at", "then"),
+    [
+        ("the mark", "imported"),
+        ("the file", "imported"),
+        ("the task", "imported"),
+        ("the task", "upserted"),
+    ],
+)
 def test_a_run_that_is_killed_while_it_imports_neither_doubles_nor_loses(
     bulk_shop: Shop, at: str, then: str
 ) -> None:
